@@ -1,0 +1,99 @@
+"""The database: one engine, one session maker, the one line that commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from app.errors import ConfigError, Unavailable
+
+BUSY_MILLISECONDS = 5000
+
+
+class Database:
+    """SQLite (WAL, synchronous=FULL: an acknowledgement is a promise) or PostgreSQL behind one engine."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            self.engine = create_engine(
+                url, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000}
+            )
+            _tune_sqlite(self.engine)
+        else:
+            self.engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A unit of work that takes the write lock at its start, and commits when the block ends without an exception."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            if self.is_sqlite:
+                session.connection(execution_options={"aim_write": True})
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A unit of work that only reads: on SQLite it never waits for a writer. Nothing is committed."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    def ping(self) -> None:
+        """Raise `Unavailable` unless the database answers."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            raise Unavailable("The database does not answer; check database.url and that the server runs.") from None
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision; concurrent starts wait for each other."""
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        try:
+            with self.engine.connect() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_lock(7860)"))
+                    connection.commit()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_unlock(7860)"))
+                    connection.commit()
+        except SQLAlchemyError as error:
+            raise ConfigError(
+                "The database named by database.url cannot be opened or upgraded "
+                f"({type(error).__name__}); check the address, the password and that the server runs."
+            ) from None
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy emits BEGIN itself, below
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            f"busy_timeout={BUSY_MILLISECONDS}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        write = connection.get_execution_options().get("aim_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,217 @@
+"""The SQL tables. Shapes that leave the process stand beside the door that shows them, never here."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, String, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+KB = Literal["personal", "global"]
+Intent = Literal["personal", "global", "hybrid"]
+KBS: tuple[KB, ...] = ("personal", "global")
+
+# Design rule 6; `failed` keeps the file and its reason, `deleting` already answers nothing.
+RECEIVED, STORED, PARSING, EMBEDDING, INDEXING = "received", "stored", "parsing", "embedding", "indexing"
+READY, FAILED, DELETING = "ready", "failed", "deleting"
+UNFINISHED = (STORED, PARSING, EMBEDDING, INDEXING)
+# Of an index generation.
+BUILDING, LIVE, RETIRED = "building", "live", "retired"
+STANDINGS = ("draft", "signed", "superseded", "none")
+
+# SQLite numbers rows by itself only when the key is INTEGER.
+_Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _owned_by(column: str, *, nullable: bool = False) -> Any:
+    return Column(String(36), ForeignKey(column, ondelete="CASCADE"), nullable=nullable, index=True)
+
+
+class User(SQLModel, table=True):
+    __tablename__ = "users"
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=36)
+    email: str = Field(unique=True, max_length=254)
+    password_hash: str
+    role: str = Field(default="user", max_length=10)
+    disabled: bool = False
+    created: datetime = Field(default_factory=now)
+
+
+class Profile(SQLModel, table=True):
+    """What the prompt may know about the asker; every field is optional."""
+
+    __tablename__ = "profiles"
+    user_id: str = Field(sa_column=Column(String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True))
+    role: str = ""
+    artist_name: str = ""
+    bio: str = ""
+    genres: str = ""
+    stage: str = ""
+    goals: str = ""
+    audience: str = ""
+
+
+class LoginSession(SQLModel, table=True):
+    """A signed-in device or a refresh family. The secret itself is never stored, only its SHA-256."""
+
+    __tablename__ = "login_sessions"
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=36)
+    user_id: str = Field(sa_column=_owned_by("users.id"))
+    kind: str = Field(max_length=10)  # browser | api
+    secret_sha256: str = Field(unique=True, max_length=64)
+    previous_sha256: str | None = Field(default=None, max_length=64, index=True)
+    trusted: bool = False
+    created: datetime = Field(default_factory=now)
+    last_seen: datetime = Field(default_factory=now)
+    expires: datetime
+    revoked: bool = False
+
+
+class Artist(SQLModel, table=True):
+    __tablename__ = "artists"
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=36)
+    user_id: str = Field(sa_column=_owned_by("users.id"))
+    name: str = Field(max_length=200)
+    created: datetime = Field(default_factory=now)
+
+
+class Document(SQLModel, table=True):
+    """An uploaded file. `user_id` is the owner (personal) or empty (global); `artist_id` empty means all artists."""
+
+    __tablename__ = "documents"
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=36)
+    kb: str = Field(max_length=10, index=True)
+    user_id: str | None = Field(default=None, sa_column=_owned_by("users.id", nullable=True))
+    artist_id: str | None = Field(default=None, sa_column=_owned_by("artists.id", nullable=True))
+    title: str = Field(max_length=300)
+    filename: str = Field(max_length=300)
+    suffix: str = Field(max_length=10)
+    standing: str = Field(default="none", max_length=12)
+    status: str = Field(default=RECEIVED, max_length=12, index=True)
+    reason: str | None = None
+    version: int = 1
+    bytes: int = 0
+    sha256: str = Field(default="", max_length=64, index=True)
+    pages: int = 0
+    chunks: int = 0
+    progress: float = 0.0
+    attempts: int = 0
+    next_attempt: datetime | None = None
+    lease_until: datetime | None = None
+    created: datetime = Field(default_factory=now)
+    updated: datetime = Field(default_factory=now)
+
+
+class Chunk(SQLModel, table=True):
+    """A passage: `text == page_text[start:end]`, offsets in characters. The id is the point id in every collection."""
+
+    __tablename__ = "chunks"
+    id: str = Field(primary_key=True, max_length=36)
+    document_id: str = Field(sa_column=_owned_by("documents.id"))
+    version: int
+    number: int
+    page: int
+    start: int
+    end: int
+    heading: str = ""
+    text: str
+    __table_args__ = (UniqueConstraint("document_id", "version", "number"),)
+
+
+class IndexGeneration(SQLModel, table=True):
+    """A collection of one (kb, model). Searches use the one that is `live`; `building` is being filled from SQL."""
+
+    __tablename__ = "index_generations"
+    id: int | None = Field(default=None, sa_column=Column(_Number, primary_key=True, autoincrement=True))
+    kb: str = Field(max_length=10)
+    model: str = Field(max_length=40)
+    generation: int
+    collection: str = Field(unique=True, max_length=120)
+    dimension: int
+    fingerprint: str = Field(max_length=80)
+    state: str = Field(default="building", max_length=10)
+    created: datetime = Field(default_factory=now)
+    __table_args__ = (UniqueConstraint("kb", "model", "generation"),)
+
+
+class Stamp(SQLModel, table=True):
+    """A fact about this installation that must not change unnoticed: chunker, vector location, seed digest."""
+
+    __tablename__ = "stamps"
+    key: str = Field(primary_key=True, max_length=60)
+    value: str
+
+
+class Conversation(SQLModel, table=True):
+    __tablename__ = "conversations"
+    id: int | None = Field(default=None, sa_column=Column(_Number, primary_key=True, autoincrement=True))
+    user_id: str = Field(sa_column=_owned_by("users.id"))
+    artist_id: str | None = Field(default=None, sa_column=_owned_by("artists.id", nullable=True))
+    title: str = Field(default="New conversation", max_length=200)
+    created: datetime = Field(default_factory=now)
+    updated: datetime = Field(default_factory=now, index=True)
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class Message(SQLModel, table=True):
+    __tablename__ = "messages"
+    id: int | None = Field(default=None, sa_column=Column(_Number, primary_key=True, autoincrement=True))
+    conversation_id: int = Field(
+        sa_column=Column(_Number, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True)
+    )
+    role: str = Field(max_length=10)  # user | assistant
+    text: str = ""
+    intent: str | None = Field(default=None, max_length=10)
+    state: str | None = Field(default=None, max_length=16)
+    citations: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    trace_id: str | None = Field(default=None, max_length=36)
+    rating: int | None = None
+    feedback: str | None = None
+    created: datetime = Field(default_factory=now)
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class Trace(SQLModel, table=True):
+    """The record of one retrieval (design 2). Holds ids, ranks and milliseconds; passage text stays in `chunks`."""
+
+    __tablename__ = "traces"
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=36)
+    user_id: str = Field(sa_column=_owned_by("users.id"))
+    artist_id: str | None = Field(default=None, sa_column=_owned_by("artists.id", nullable=True))
+    body: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created: datetime = Field(default_factory=now)
+
+
+class AuditEvent(SQLModel, table=True):
+    """Append-only: who did what to which document when. No foreign keys: it outlives accounts as opaque ids."""
+
+    __tablename__ = "audit_events"
+    id: int | None = Field(default=None, sa_column=Column(_Number, primary_key=True, autoincrement=True))
+    at: datetime = Field(default_factory=now, index=True)
+    user_id: str = Field(max_length=60, index=True)
+    door: str = Field(max_length=10)
+    action: str = Field(max_length=40)
+    outcome: str = Field(default="granted", max_length=12)
+    object_id: str | None = Field(default=None, max_length=60)
+    question_digest: str | None = Field(default=None, max_length=64)
+    request_id: str = Field(default="-", max_length=36)
+    reads: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    __table_args__ = ({"sqlite_autoincrement": True},)
