@@ -1,0 +1,286 @@
+"""KnowledgeFusionRetriever: embeds a question once per model, searches every index, fuses, and checks against SQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from loguru import logger
+from sqlalchemy import ColumnElement
+from sqlmodel import col, or_, select
+
+from app.config import RetrievalSettings
+from app.db import Database
+from app.errors import AppError, Unavailable
+from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
+from app.models import KB, READY, Chunk, Document, Intent
+from app.principal import TenantFilter
+from app.retrievers.floor import is_relevant
+from app.retrievers.fusion import Fused, RankedList, calibrated_scores, take, weighted_rrf
+from app.retrievers.trace import Trace
+from app.retrievers.waves import Steps, adrive, drive
+
+# The kb targeting table of design 2.
+TARGETS: dict[Intent, tuple[KB, ...]] = {
+    "personal": ("personal", "global"),
+    "global": ("global",),
+    "hybrid": ("personal", "global"),
+}
+STAGE_SECONDS = 5.0  # a stage that takes longer counts as failed: the answer goes on without that model
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that was found, checked and is allowed to be shown."""
+
+    chunk: Chunk
+    document: Document
+    fused: Fused
+
+    @property
+    def kb(self) -> KB:
+        return self.fused.kb
+
+
+@dataclass(slots=True)
+class Retrieval:
+    """Passages, best first, and the trace of how they came."""
+
+    passages: list[Passage]
+    trace: Trace = field(default_factory=Trace)
+
+    def of(self, kb: KB) -> list[Passage]:
+        return [passage for passage in self.passages if passage.kb == kb]
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """What every retrieval shares: the indexes, the database and a small pool for its short SQL calls."""
+
+    indexes: KnowledgeIndexes
+    db: Database
+    settings: RetrievalSettings
+    sql: ThreadPoolExecutor
+
+
+class KnowledgeFusionRetriever(BaseRetriever):
+    """Built per request with its tenant, because a `QueryBundle` cannot carry one (skeleton.md).
+
+    `tenant` may be None for someone not signed in: then the personal kb is not searched whatever `intent` says.
+    `documents` limits both kbs to these documents. `floor=False` keeps passages below the relevance floor (plain search).
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        tenant: TenantFilter | None,
+        intent: Intent = "hybrid",
+        *,
+        top_k: int | None = None,
+        documents: Sequence[str] | None = None,
+        floor: bool = True,
+    ) -> None:
+        super().__init__()
+        self._searcher = searcher
+        self._tenant = tenant.limited_to(tuple(documents)) if tenant and documents is not None else tenant
+        self._documents = documents
+        self._intent = intent
+        self._top_k = top_k or searcher.settings.top_k
+        self._floor = floor
+
+    @property
+    def kbs(self) -> list[KB]:
+        """The kbs this retriever searches."""
+        return [kb for kb in TARGETS[self._intent] if kb == "global" or self._tenant is not None]
+
+    def search(self, question: str) -> Retrieval:
+        return drive(self._steps(question), STAGE_SECONDS)
+
+    async def asearch(self, question: str) -> Retrieval:
+        return await adrive(self._steps(question), STAGE_SECONDS)
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [as_node(passage) for passage in self.search(query_bundle.query_str).passages]
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [as_node(passage) for passage in (await self.asearch(query_bundle.query_str)).passages]
+
+    def _steps(self, question: str) -> Steps[Retrieval]:
+        trace = Trace(question=question, intent=self._intent, kbs=self.kbs, fusion=self._searcher.settings.fusion)
+        indexes = [index for kb in self.kbs for index in self._searcher.indexes.live(kb)]
+        trace.missing = sorted({name for kb in self.kbs for name in self._searcher.indexes.missing(kb)})
+        models = {index.model.name: index.model for index in indexes}
+
+        start = time.perf_counter()
+        outcomes = yield [model.embed_question(question) for model in models.values()]
+        trace.add("embed", start)
+        vectors = self._working(dict(zip(models, outcomes, strict=True)), trace)
+
+        start = time.perf_counter()
+        asked = [index for index in indexes if index.model.name in vectors]
+        depth = self._searcher.settings.candidates
+        outcomes = yield [self._ask(index, vectors[index.model.name], depth) for index in asked]
+        lists = self._lists(asked, outcomes, trace)
+        outcomes = yield (gaps := self._gaps(asked, vectors, lists))[1]
+        filled = [
+            RankedList(index.kb, index.model.name, index.model.row.weight, tuple(outcome))
+            for index, outcome in zip(gaps[0], outcomes, strict=True)
+            if not isinstance(outcome, BaseException)
+        ]
+        trace.add("search", start)
+
+        with trace.stage("fuse"):
+            fused = self._deepest(self._fuse(lists, filled), depth)
+        start = time.perf_counter()
+        [found] = yield [self._searcher.sql.submit(self._check, [row.chunk_id for row in fused])]
+        if isinstance(found, BaseException):
+            raise Unavailable("The database does not answer; try again in a moment.") from None
+        trace.add("check", start)
+        with trace.stage("choose"):
+            return Retrieval(self._choose(question, fused, found, trace), trace)
+
+    def _ask(self, index: KnowledgeIndex, vector: Any, depth: int) -> Future[Any]:
+        return index.store.search(vector, depth, self._tenant, documents=self._documents)
+
+    def _working(self, outcomes: dict[str, Any], trace: Trace) -> dict[str, Any]:
+        """The models that embedded the question; the others are named in the trace."""
+        for name, outcome in outcomes.items():
+            if isinstance(outcome, BaseException):
+                logger.bind(model=name, error=type(outcome).__name__).warning("question not embedded")
+        trace.models = [name for name, outcome in outcomes.items() if not isinstance(outcome, BaseException)]
+        trace.missing = sorted({*trace.missing, *(set(outcomes) - set(trace.models))})
+        return {name: outcomes[name] for name in trace.models}
+
+    def _lists(self, asked: list[KnowledgeIndex], outcomes: list[Any], trace: Trace) -> list[RankedList]:
+        """The lists that came. Every kb needs one at least: an answer must not say "none of yours" because a part is down."""
+        lists: list[RankedList] = []
+        failure: BaseException | None = None
+        for index, outcome in zip(asked, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                failure = outcome
+                trace.missing = sorted({*trace.missing, index.model.name})
+                logger.bind(kb=index.kb, model=index.model.name, error=type(outcome).__name__).warning(
+                    "index not searched"
+                )
+            else:
+                lists.append(RankedList(index.kb, index.model.name, index.model.row.weight, tuple(outcome)))
+        for kb in self.kbs:
+            if not any(ranked.kb == kb for ranked in lists):
+                if isinstance(failure, AppError):
+                    raise failure
+                raise Unavailable("The knowledge bases cannot be searched now; try again in a moment.", retry_after=10)
+        return lists
+
+    def _gaps(
+        self, asked: list[KnowledgeIndex], vectors: dict[str, Any], lists: list[RankedList]
+    ) -> tuple[list[KnowledgeIndex], list[Future[Any]]]:
+        """Searches that score, in each index, the candidates which only the other indexes of its kb found."""
+        if self._searcher.settings.fusion != "scores":
+            return [], []
+        found = {(ranked.kb, ranked.model): {chunk_id for chunk_id, _ in ranked.hits} for ranked in lists}
+        by_kb = {kb: set().union(*(ids for (one, _), ids in found.items() if one == kb)) for kb in self.kbs}
+        indexes: list[KnowledgeIndex] = []
+        futures: list[Future[Any]] = []
+        for index in asked:
+            have = found.get((index.kb, index.model.name))
+            if have is None or not (lacking := by_kb[index.kb] - have):
+                continue
+            indexes.append(index)
+            futures.append(
+                index.store.search(
+                    vectors[index.model.name],
+                    len(lacking),
+                    self._tenant,
+                    documents=self._documents,
+                    among=sorted(lacking),
+                )
+            )
+        return indexes, futures
+
+    def _fuse(self, lists: list[RankedList], filled: list[RankedList]) -> list[Fused]:
+        if self._searcher.settings.fusion == "rrf":
+            return weighted_rrf(lists, k=self._searcher.settings.rrf_k)
+        return calibrated_scores(lists, filled)
+
+    def _deepest(self, fused: list[Fused], depth: int) -> list[Fused]:
+        """The first `depth` of each kb: a small personal kb is not crowded out before the quotas are applied."""
+        return sorted(
+            (row for kb in self.kbs for row in [row for row in fused if row.kb == kb][:depth]),
+            key=lambda row: -row.score,
+        )
+
+    def _check(self, chunk_ids: list[str]) -> dict[str, tuple[Chunk, Document]]:
+        """The chunks that may be shown: of a ready document, of its present version, global or the tenant's own (rule 4)."""
+        mine: ColumnElement[bool] = col(Document.kb) == "global"
+        if self._tenant is not None:
+            own = (col(Document.kb) == "personal") & (col(Document.user_id) == self._tenant.user_id)
+            if self._tenant.artist_id:
+                own &= or_(col(Document.artist_id).is_(None), col(Document.artist_id) == self._tenant.artist_id)
+            mine = or_(mine, own)
+        query = (
+            select(Chunk, Document)
+            .join(Document, col(Chunk.document_id) == col(Document.id))
+            .where(col(Chunk.id).in_(chunk_ids), Document.status == READY, Chunk.version == Document.version, mine)
+        )
+        if self._documents is not None:
+            query = query.where(col(Document.id).in_(list(self._documents)))
+        with self._searcher.db.reading() as session:
+            return {chunk.id: (chunk, document) for chunk, document in session.exec(query)}
+
+    def _choose(
+        self, question: str, fused: list[Fused], found: dict[str, tuple[Chunk, Document]], trace: Trace
+    ) -> list[Passage]:
+        allowed: list[Passage] = []
+        outcome: dict[str, str] = {}
+        texts: set[tuple[str, str | None, str]] = set()
+        for row in fused:
+            if row.chunk_id not in found or found[row.chunk_id][1].kb != row.kb:
+                outcome[row.chunk_id] = "dropped"
+                continue
+            passage = Passage(*found[row.chunk_id], row)
+            same = (row.kb, passage.document.artist_id, passage.chunk.text)
+            if same in texts:
+                outcome[row.chunk_id] = "same_text"
+            elif self._floor and not is_relevant(
+                question, passage.chunk, passage.document.title, row, self._searcher.settings
+            ):
+                outcome[row.chunk_id] = "below_floor"
+            else:
+                texts.add(same)
+                allowed.append(passage)
+        share = {"personal": self._searcher.settings.personal_share, "hybrid": self._searcher.settings.hybrid_share}
+        chosen = {
+            row.key for row in take([passage.fused for passage in allowed], self._top_k, share.get(self._intent, 0.0))
+        }
+        kept = [passage for passage in allowed if passage.fused.key in chosen]
+        for passage in allowed:
+            outcome[passage.chunk.id] = "prompt" if passage.fused.key in chosen else "cut"
+        trace.candidates = [
+            {"kb": row.kb, "chunk_id": row.chunk_id, "ranks": row.ranks, "score": round(row.score, 4),
+             "similarities": {name: round(value, 4) for name, value in row.similarities.items()},
+             "outcome": outcome[row.chunk_id]}
+            for row in fused
+        ]  # fmt: skip
+        trace.dropped = sum(1 for value in outcome.values() if value == "dropped")
+        if trace.dropped:
+            logger.bind(dropped=trace.dropped, trace_id=trace.id).warning("passages dropped by the SQL check")
+        return kept
+
+
+def as_node(passage: Passage) -> NodeWithScore:
+    """LlamaIndex's view of a passage."""
+    chunk, document = passage.chunk, passage.document
+    node = TextNode(
+        id_=chunk.id,
+        text=chunk.text,
+        metadata={
+            "document_id": document.id, "title": document.title, "kb": document.kb, "page": chunk.page, "start": chunk.start,
+            "end": chunk.end, "heading": chunk.heading, "standing": document.standing, "ranks": passage.fused.ranks,
+        },
+    )  # fmt: skip
+    return NodeWithScore(node=node, score=passage.fused.score)

@@ -1,0 +1,60 @@
+"""The record of one retrieval: what was asked of which index, what came, and what was done with it (design 2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.models import KB, Intent, new_id
+
+
+@dataclass(slots=True)
+class Trace:
+    """Holds ids, ranks, similarities and milliseconds. `outcome` of a candidate: prompt, cut, below_floor, dropped, same_text."""
+
+    id: str = field(default_factory=new_id)
+    question: str = ""
+    intent: Intent = "global"
+    direct: bool = False
+    reason: str = ""
+    kbs: list[KB] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    fusion: str = ""
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+    dropped: int = 0
+    prompt: list[dict[str, str]] = field(default_factory=list)
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of a block, in milliseconds, to the stage `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, start)
+
+    def add(self, name: str, start: float) -> None:
+        spent = (time.perf_counter() - start) * 1000
+        self.milliseconds[name] = round(self.milliseconds.get(name, 0.0) + spent, 3)
+
+    def body(self) -> dict[str, Any]:
+        """What is stored in SQL; scores are left to the door to show or hide."""
+        return {
+            "question": self.question,
+            "intent": self.intent,
+            "direct": self.direct,
+            "reason": self.reason,
+            "kbs": self.kbs,
+            "models": self.models,
+            "missing": self.missing,
+            "fusion": self.fusion,
+            "candidates": self.candidates,
+            "dropped": self.dropped,
+            "prompt": self.prompt,
+            "milliseconds": self.milliseconds,
+        }
