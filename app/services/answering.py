@@ -1,0 +1,160 @@
+"""Who writes the answer: the language model, the sources' own sentences, or a plain sentence that there is nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import date
+from typing import cast
+
+from loguru import logger
+
+from app.errors import AppError
+from app.indexes.embeddings import Dense, EmbeddingModel
+from app.llms import BrokenAnswer, ChatModel
+from app.retrievers.knowledge import Retrieval
+from app.retrievers.rules import classify
+from app.services.citations import CitationFilter
+from app.services.extractive import candidates, compose
+from app.services.prompts import Source, Turn, build_prompt, label_sources
+from app.services.shapes import State
+
+HELLO = (
+    "Hello! I am your personal manager for the music business. Ask me about your own documents or about how the industry "
+    "works; every answer names the page it stands on."
+)
+WELCOME = "You are welcome. Ask whenever something comes up."
+NEEDS_MODEL = (
+    "Writing and feedback need a language model, and none is set up. Add one by setting OPENAI_API_KEY, or OPENAI_BASE_URL "
+    "for a model on your own machine such as Ollama, then start again."
+)
+NOTHING = "Nothing in the knowledge bases covers this. Upload a document that does, or ask it in other words."
+NONE_OF_YOURS = "No document of yours here covers this. What follows is general industry knowledge.\n\n"
+NO_MODEL = "No language model is set up, so these are the sources' own words.\n\n"
+MODEL_DOWN = "The language model did not answer ({reason}) These are the sources' own words.\n\n"
+EMBED_SECONDS = 3.0
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer on its way: what was said so far, which sources are cited, and its state."""
+
+    retrieval: Retrieval
+    sources: list[Source]
+    state: State = "answered"
+    cited: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts).strip()
+
+
+class Answerer:
+    """Writes one answer; built per request with its conversation. `draft` is what came so far, also after a failure."""
+
+    def __init__(
+        self,
+        model: ChatModel | None,
+        encoder: EmbeddingModel | None,
+        *,
+        profile: str = "",
+        history: Sequence[Turn] = (),
+        budget_tokens: int = 6000,
+    ) -> None:
+        self._model, self._encoder = model, encoder
+        self._profile, self._history, self._budget = profile, history, budget_tokens
+        self.draft = Draft(Retrieval([]), [])
+
+    async def write(self, question: str, retrieval: Retrieval) -> AsyncGenerator[str, None]:
+        """Pieces of the answer, with checked citations. A provider that breaks after the first words raises `BrokenAnswer`."""
+        self.draft = draft = Draft(retrieval, label_sources(retrieval.passages))
+        retrieval.trace.prompt = [{"label": s.label, "chunk_id": s.passage.chunk.id} for s in draft.sources]
+        async with aclosing(self._pieces(question, draft)) as pieces:
+            async for piece in pieces:
+                draft.parts.append(piece)
+                yield piece
+
+    async def _pieces(self, question: str, draft: Draft) -> AsyncGenerator[str, None]:
+        trace = draft.retrieval.trace
+        if trace.direct:
+            draft.state = "direct"
+            source = self._direct(question)
+        elif not draft.sources:
+            draft.state = "nothing_found"
+            yield NOTHING
+            return
+        else:
+            if trace.intent != "global" and not draft.retrieval.of("personal"):
+                yield NONE_OF_YOURS
+            source = self._grounded(question, draft)
+        async with aclosing(source) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _direct(self, question: str) -> AsyncGenerator[str, None]:
+        if self._model is None:
+            small_talk = classify(question).reason == "small talk"
+            thanks = small_talk and any(word in question.lower() for word in ("thank", "thx", "cheers", "appreciated"))
+            yield WELCOME if thanks else HELLO if small_talk else NEEDS_MODEL
+            return
+        async with aclosing(self._from_model(self._model, question, [], direct=True)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _grounded(self, question: str, draft: Draft) -> AsyncGenerator[str, None]:
+        reason = None
+        if self._model is not None:
+            try:
+                async with aclosing(self._from_model(self._model, question, draft.sources)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                return
+            except BrokenAnswer:
+                raise
+            except AppError as error:  # nothing came yet: the sources can still speak for themselves (design rule 7)
+                logger.bind(code=error.code).warning("answered without the language model")
+                reason = error.sentence
+        draft.state = "extractive"
+        yield MODEL_DOWN.format(reason=reason) if reason else NO_MODEL
+        text = await self._extract(question, draft.sources)
+        checker = CitationFilter(source.label for source in draft.sources)
+        yield checker.feed(text) + checker.flush()
+        draft.cited = checker.cited
+
+    async def _from_model(
+        self, model: ChatModel, question: str, sources: list[Source], *, direct: bool = False
+    ) -> AsyncGenerator[str, None]:
+        messages = build_prompt(
+            today=date.today(),
+            profile=self._profile,
+            sources=sources,
+            history=self._history,
+            question=question,
+            direct=direct,
+            budget_tokens=self._budget,
+        )
+        checker = CitationFilter(source.label for source in sources)
+        self.draft.cited = checker.cited
+        stream = model.stream(messages)
+        async with aclosing(stream):
+            async for delta in stream:
+                if piece := checker.feed(delta):
+                    yield piece
+        if rest := checker.flush():
+            yield rest
+
+    async def _extract(self, question: str, sources: list[Source]) -> str:
+        found = candidates(question, sources)
+        if self._encoder is None:
+            return compose(question, found)
+        meaning = asyncio.wrap_future(self._encoder.embed_question(question))
+        meanings = asyncio.wrap_future(self._encoder.embed_briefly([text for _, text in found]))
+        try:
+            async with asyncio.timeout(EMBED_SECONDS):
+                asked, said = await asyncio.gather(asyncio.shield(meaning), asyncio.shield(meanings))
+        except (AppError, TimeoutError):
+            return compose(question, found)
+        return compose(question, found, cast(Dense, asked), cast("list[Dense]", said))

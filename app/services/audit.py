@@ -1,0 +1,50 @@
+"""The append-only audit table: who did and read what, when, for which question digest. No audit, no data."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Any
+
+from sqlmodel import Session
+
+from app.log import request_id
+from app.models import AuditEvent
+from app.principal import Principal
+
+
+class AuditLog:
+    """Rows are written in the caller's transaction, so that a grant without its row cannot be committed."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def record(
+        self,
+        session: Session,
+        principal: Principal | None,
+        action: str,
+        *,
+        outcome: str = "granted",
+        object_id: str | None = None,
+        question: str | None = None,
+        reads: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """`reads` lists {document_id, chunk_ids}; the question is kept as a keyed digest only (design rule 8)."""
+        session.add(
+            AuditEvent(
+                user_id=principal.user_id if principal else "anonymous",
+                door=principal.kind if principal else "anonymous",
+                action=action,
+                outcome=outcome,
+                object_id=object_id,
+                question_digest=self.digest(question) if question is not None else None,
+                reads=list(reads),
+                request_id=request_id.get(),
+            )
+        )
+
+    def digest(self, question: str) -> str:
+        """HMAC-SHA256 of a question: equal questions can be counted, none can be read."""
+        return hmac.new(self._key, question.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,198 @@
+"""Conversations and answers: a question goes in, events come out, and what came is kept whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from llama_index.core.base.response.schema import AsyncStreamingResponse
+from loguru import logger
+
+from app.config import Settings
+from app.errors import AppError
+from app.indexes.embeddings import EmbeddingModel
+from app.llms import ChatModel
+from app.log import request_id
+from app.models import Conversation, Message, new_id
+from app.principal import Principal
+from app.retrievers.knowledge import Retrieval
+from app.retrievers.router import build_router
+from app.services.answering import Answerer, Draft
+from app.services.citations import as_citation, citations
+from app.services.conversations import ConversationService, message_public
+from app.services.profiles import ProfileService
+from app.services.prompts import label_sources
+from app.services.search import Scope, SearchService
+from app.services.shapes import AskRequest, Event, MessagePublic
+
+FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
+SHARE_FOR_SOURCES = 0.6  # of the model's context; the rest is for history, rules and the answer
+
+
+class ChatService(ConversationService):
+    """`ask` is the one path of every chat: REST, Gradio, the command line and notebooks."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        search: SearchService,
+        profiles: ProfileService,
+        model: ChatModel | None,
+        encoder: EmbeddingModel | None,
+        **conversations: Any,
+    ) -> None:
+        super().__init__(**conversations)
+        self._settings, self._search, self._profiles = settings, search, profiles
+        self._model, self.encoder = model, encoder
+
+    @property
+    def has_model(self) -> bool:
+        return self._model is not None
+
+    async def ask(self, principal: Principal, request: AskRequest) -> AsyncGenerator[Event, None]:
+        """Events: intent, sources, token (many), done; or error after what had come. See `Event`.
+
+        The question is stored before anything else, the answer's row before its first word. A caller who goes away
+        closes the generator: the provider's stream is closed and what came is kept as `partial`.
+        """
+        scope = await asyncio.to_thread(self._search.scope, principal, request.documents, request.artist_id)
+        conversation, question = await asyncio.to_thread(self._begin, principal, request)
+        answerer = Answerer(
+            self._model,
+            self.encoder,
+            profile=await asyncio.to_thread(self._profiles.as_text, principal),
+            history=await asyncio.to_thread(self.turns, conversation.id, question.id),
+            budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
+        )
+        answer: Message | None = None
+        try:
+            response = await self._route(scope, request.text, answerer)
+            retrieval: Retrieval = (response.metadata or {})["retrieval"]
+            answer = await asyncio.to_thread(self._open, principal, conversation, retrieval)
+            yield _intent(retrieval, conversation, question)
+            yield _sources(retrieval, request.text)
+            async with aclosing(response.response_gen) as pieces:
+                async for piece in pieces:
+                    yield Event(name="token", data={"text": piece})
+        except (asyncio.CancelledError, GeneratorExit):
+            self._save(conversation, answer, answerer.draft, request.text, "partial")
+            raise
+        except AppError as error:
+            state = "partial" if answerer.draft.text else "failed"
+            kept = await asyncio.to_thread(self._save, conversation, answer, answerer.draft, request.text, state, error)
+            yield _error(error, kept)
+        except Exception as error:  # the question must not be lost to a bug; the log has the place
+            logger.bind(error=type(error).__name__).opt(exception=True).error("answer failed")
+            failure = AppError(FAILED_SENTENCE, status=500, code="internal")
+            kept = await asyncio.to_thread(
+                self._save, conversation, answer, answerer.draft, request.text, "failed", failure
+            )
+            yield _error(failure, kept)
+        else:
+            state = answerer.draft.state
+            kept = await asyncio.to_thread(self._save, conversation, answer, answerer.draft, request.text, state)
+            yield Event(name="done", data=kept.model_dump(mode="json"))
+
+    async def answer(self, principal: Principal, request: AskRequest) -> MessagePublic:
+        """The whole answer at once. A failure before any word raises; a broken one is returned as `partial`."""
+        async with aclosing(self.ask(principal, request)) as events:
+            async for event in events:
+                if event.name == "done":
+                    return MessagePublic.model_validate(event.data)
+                if event.name == "error":
+                    message = MessagePublic.model_validate(event.data["message"])
+                    if message.state == "partial":
+                        return message
+                    raise AppError(
+                        event.data["detail"], status=event.data["status"], code=event.data["error"],
+                        retry_after=event.data["retry_after"],
+                    )  # fmt: skip
+        raise AppError(FAILED_SENTENCE, status=500, code="internal")
+
+    async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
+        router = build_router(
+            lambda intent: self._search.retriever(scope, intent), self._search.selector(scope.intent), answerer.write
+        )
+        response = await router.aquery(question)
+        assert isinstance(response, AsyncStreamingResponse)
+        return response
+
+    def _begin(self, principal: Principal, request: AskRequest) -> tuple[Conversation, Message]:
+        with self._db.session() as session:
+            if request.conversation is None:
+                conversation = Conversation(user_id=principal.user_id, artist_id=request.artist_id)
+                session.add(conversation)
+                session.flush()
+            else:
+                conversation = self._get(session, principal, request.conversation)
+            return conversation, self._add_question(session, conversation, request.text)
+
+    def _open(self, principal: Principal, conversation: Conversation, retrieval: Retrieval) -> Message:
+        self._search.keep(principal, retrieval, "chat.read", conversation.artist_id)
+        with self._db.session() as session:
+            message = Message(
+                conversation_id=conversation.id or 0,
+                role="assistant",
+                intent=retrieval.trace.intent,
+                state="partial",
+                trace_id=retrieval.trace.id,
+            )
+            session.add(message)
+        return message
+
+    def _save(
+        self,
+        conversation: Conversation,
+        answer: Message | None,
+        draft: Draft,
+        question: str,
+        state: str,
+        error: AppError | None = None,
+    ) -> MessagePublic:
+        """Keep what came, with the citations it holds; say in the text what cut it short."""
+        message = answer or Message(conversation_id=conversation.id or 0, role="assistant")
+        message.text = draft.text
+        if error is not None:
+            message.text = f"{draft.text}\n\n{error.sentence}".strip()
+        message.state = state
+        message.citations = [
+            citation.model_dump(mode="json") for citation in citations(draft.sources, draft.cited, question, draft.text)
+        ]
+        with self._db.session() as session:
+            message = session.merge(message)
+            self._touch(session, conversation)
+            session.flush()
+            return message_public(message)
+
+
+def _intent(retrieval: Retrieval, conversation: Conversation, question: Message) -> Event:
+    trace = retrieval.trace
+    data = {
+        "intent": trace.intent,
+        "direct": trace.direct,
+        "reason": trace.reason,
+        "kbs": trace.kbs,
+        "missing": trace.missing,
+    }
+    return Event(name="intent", data={**data, "conversation": str(conversation.id), "message": str(question.id)})
+
+
+def _sources(retrieval: Retrieval, question: str) -> Event:
+    found = [as_citation(source, question).model_dump(mode="json") for source in label_sources(retrieval.passages)]
+    return Event(name="sources", data={"citations": found, "trace_id": retrieval.trace.id})
+
+
+def _error(error: AppError, kept: MessagePublic) -> Event:
+    return Event(
+        name="error",
+        data={
+            "error": error.code,
+            "detail": error.sentence,
+            "status": error.status,
+            "retry_after": error.retry_after,
+            "request_id": request_id.get() if request_id.get() != "-" else new_id(),
+            "message": kept.model_dump(mode="json"),
+        },
+    )

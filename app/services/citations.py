@@ -1,0 +1,103 @@
+"""Citations: labels in an answer are checked against what was in the prompt; unknown ones are removed as they stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from app.retrievers.floor import words
+from app.services.prompts import Source
+from app.services.shapes import Citation
+
+# [P1], [G2, P3], [P1; P2]; whatever else stands in brackets is left alone.
+_GROUP = re.compile(r"\[\s*([PG]\d{1,3}(?:\s*[,;]\s*[PG]\d{1,3})*)\s*\]")
+_LABEL = re.compile(r"[PG]\d{1,3}")
+_OPEN = re.compile(r"\[[\sPG\d,;]*$")
+_SENTENCE = re.compile(r"(?<=[.!?;:])\s+(?=[\"“(\[A-Z0-9])|\n{2,}")
+LONGEST_GROUP = 60
+QUOTE_CHARS = 320
+
+
+class CitationFilter:
+    """Removes unknown labels from text that arrives in pieces. `feed` gives what is safe to show, `flush` the rest."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = set(known)
+        self._held = ""
+        self.cited: list[str] = []
+
+    def feed(self, text: str) -> str:
+        """Text that cannot change any more; a bracket that may become a label is held back until it closes."""
+        whole = self._held + text
+        opened = _OPEN.search(whole)
+        cut = opened.start() if opened and len(whole) - opened.start() <= LONGEST_GROUP else len(whole)
+        # A space before a label goes with it when the label goes.
+        while 0 < cut < len(whole) and whole[cut - 1] == " ":
+            cut -= 1
+        if cut == len(whole) and whole.endswith(" "):
+            cut = len(whole.rstrip(" "))
+        self._held = whole[cut:]
+        return self._checked(whole[:cut])
+
+    def flush(self) -> str:
+        rest, self._held = self._held, ""
+        return self._checked(rest)
+
+    def _checked(self, text: str) -> str:
+        return re.sub(r" *" + _GROUP.pattern, self._keep, text)
+
+    def _keep(self, match: re.Match[str]) -> str:
+        labels = [label for label in _LABEL.findall(match.group(1)) if label in self._known]
+        self.cited += [label for label in labels if label not in self.cited]
+        space = " " if match.group(0).startswith(" ") else ""
+        return space + "".join(f"[{label}]" for label in labels) if labels else ""
+
+
+def citations(sources: Sequence[Source], cited: Sequence[str], question: str, answer: str = "") -> list[Citation]:
+    """The cited sources, yours before the industry's, each with the excerpt that answers best."""
+    chosen = [source for source in sources if source.label in cited]
+    chosen.sort(key=lambda source: (source.passage.kb != "personal", int(source.label[1:])))
+    return [as_citation(source, f"{question} {_said_with(answer, source.label)}") for source in chosen]
+
+
+def as_citation(source: Source, about: str) -> Citation:
+    chunk, document = source.passage.chunk, source.passage.document
+    return Citation(
+        label=source.label,
+        document_id=document.id,
+        chunk_id=chunk.id,
+        title=document.title,
+        kb=source.passage.kb,
+        page=chunk.page,
+        quote=excerpt(about, chunk.text),
+        standing=document.standing,
+    )
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences and paragraphs of `text`, each an exact substring of it."""
+    return [part.strip() for part in _SENTENCE.split(text) if len(part.strip()) > 2]
+
+
+def excerpt(about: str, text: str, limit: int = QUOTE_CHARS) -> str:
+    """The stretch of `text`, an exact substring of at most `limit` characters, that shares most words with `about`."""
+    if len(text) <= limit:
+        return text.strip()
+    asked = words(about)
+    starts = [0] + [match.end() for match in re.finditer(r"\s+", text)]
+    best, found = 0, -1.0
+    for start in starts:
+        window = text[start : start + limit]
+        shared = len(asked & words(window)) + (0.25 if start == 0 or text[start - 2 : start - 1] in ".;:\n" else 0.0)
+        if shared > found:
+            best, found = start, shared
+        if start + limit >= len(text):
+            break
+    window = text[best : best + limit]
+    return (window if best + limit >= len(text) else window[: window.rfind(" ")] if " " in window else window).strip()
+
+
+def _said_with(answer: str, label: str) -> str:
+    """The sentence of the answer that carries `label`."""
+    spot = answer.find(f"[{label}]")
+    return answer[max(0, spot - 300) : spot] if spot >= 0 else ""

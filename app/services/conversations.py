@@ -1,0 +1,171 @@
+"""Conversations and their messages, by their owner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from app.db import Database
+from app.errors import AppError, NotFound
+from app.models import Artist, Conversation, Message, Trace, now
+from app.principal import Principal
+from app.services.audit import AuditLog
+from app.services.prompts import HISTORY_MESSAGES, Turn
+from app.services.shapes import ConversationPublic, Listing, MessagePublic
+
+UNTITLED = "New conversation"
+TITLE_CHARS = 60
+
+
+class ConversationService:
+    def __init__(self, db: Database, audit: AuditLog) -> None:
+        self._db, self._audit = db, audit
+
+    def conversations(
+        self, principal: Principal, *, limit: int = 50, after: str | None = None
+    ) -> Listing[ConversationPublic]:
+        """Newest first."""
+        limit = max(1, min(limit, 200))
+        query = select(Conversation).where(Conversation.user_id == principal.user_id)
+        with self._db.reading() as session:
+            if after is not None:
+                last = self._get(session, principal, after)
+                query = query.where(
+                    (col(Conversation.updated) < last.updated)
+                    | ((col(Conversation.updated) == last.updated) & (col(Conversation.id) < last.id))
+                )
+            query = query.order_by(col(Conversation.updated).desc(), col(Conversation.id).desc()).limit(limit + 1)
+            rows = session.exec(query).all()
+        following = str(rows[limit - 1].id) if len(rows) > limit else None
+        return Listing(items=[conversation_public(row) for row in rows[:limit]], next=following)
+
+    def create(
+        self, principal: Principal, *, title: str | None = None, artist_id: str | None = None
+    ) -> ConversationPublic:
+        with self._db.session() as session:
+            if artist_id is not None:
+                artist = session.get(Artist, artist_id)
+                if artist is None or artist.user_id != principal.user_id:
+                    raise NotFound("There is no such artist.")
+            conversation = Conversation(user_id=principal.user_id, artist_id=artist_id, title=(title or UNTITLED)[:200])
+            session.add(conversation)
+            session.flush()
+            return conversation_public(conversation)
+
+    def conversation(self, principal: Principal, conversation_id: str) -> ConversationPublic:
+        with self._db.reading() as session:
+            return conversation_public(self._get(session, principal, conversation_id))
+
+    def rename(self, principal: Principal, conversation_id: str, title: str) -> ConversationPublic:
+        if not title.strip():
+            raise AppError("A conversation needs a title; type one.", status=422, code="title")
+        with self._db.session() as session:
+            conversation = self._get(session, principal, conversation_id)
+            conversation.title = title.strip()[:200]
+            session.add(conversation)
+            return conversation_public(conversation)
+
+    def delete(self, principal: Principal, conversation_id: str) -> None:
+        """Remove a conversation, its messages and their traces."""
+        with self._db.session() as session:
+            conversation = self._get(session, principal, conversation_id)
+            for message in session.exec(select(Message).where(Message.conversation_id == conversation.id)).all():
+                if message.trace_id and (trace := session.get(Trace, message.trace_id)):
+                    session.delete(trace)
+            session.delete(conversation)
+            self._audit.record(session, principal, "conversation.delete", object_id=conversation_id)
+
+    def messages(
+        self, principal: Principal, conversation_id: str, *, limit: int = 100, after: str | None = None
+    ) -> Listing[MessagePublic]:
+        """Oldest first."""
+        limit = max(1, min(limit, 200))
+        with self._db.reading() as session:
+            conversation = self._get(session, principal, conversation_id)
+            query = select(Message).where(Message.conversation_id == conversation.id)
+            if after is not None:
+                query = query.where(col(Message.id) > number(after))
+            rows = session.exec(query.order_by(col(Message.id)).limit(limit + 1)).all()
+        following = str(rows[limit - 1].id) if len(rows) > limit else None
+        return Listing(items=[message_public(row) for row in rows[:limit]], next=following)
+
+    def trace(self, principal: Principal, message_id: str) -> dict[str, Any]:
+        """Why this answer: the trace, without similarity scores for those who are not admins (threats.md 2.10)."""
+        with self._db.reading() as session:
+            message = self._get_message(session, principal, message_id)
+            trace = session.get(Trace, message.trace_id) if message.trace_id else None
+        if trace is None:
+            raise NotFound("This message has no trace; only answers have one.")
+        body = {"id": trace.id, **trace.body}
+        if not principal.is_admin:
+            hidden = ("score", "similarities")
+            body["candidates"] = [{k: v for k, v in row.items() if k not in hidden} for row in body["candidates"]]
+        return body
+
+    def feedback(self, principal: Principal, message_id: str, rating: int, reason: str | None = None) -> MessagePublic:
+        """1 for a helpful answer, -1 for one that is not."""
+        if rating not in (1, -1):
+            raise AppError("A rating is 1 or -1.", status=422, code="rating")
+        with self._db.session() as session:
+            message = self._get_message(session, principal, message_id)
+            if message.role != "assistant":
+                raise AppError("Only an answer can be rated.", status=422, code="rating")
+            message.rating, message.feedback = rating, reason[:1000] if reason else None
+            session.add(message)
+            return message_public(message)
+
+    def turns(self, conversation_id: int | None, before: int | None) -> list[Turn]:
+        """The last messages before message `before`, oldest first, for a prompt."""
+        with self._db.reading() as session:
+            query = select(Message).where(Message.conversation_id == conversation_id, col(Message.id) < before)
+            rows = session.exec(query.order_by(col(Message.id).desc()).limit(HISTORY_MESSAGES)).all()
+        return [Turn(row.role, row.text) for row in reversed(rows) if row.text]
+
+    def _add_question(self, session: Session, conversation: Conversation, text: str) -> Message:
+        message = Message(conversation_id=conversation.id or 0, role="user", text=text)
+        session.add(message)
+        if conversation.title == UNTITLED:
+            first = " ".join(text.split())
+            conversation.title = first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1].rstrip() + "…"
+        self._touch(session, conversation)
+        session.flush()
+        return message
+
+    def _touch(self, session: Session, conversation: Conversation) -> None:
+        if (row := session.get(Conversation, conversation.id)) is not None:
+            row.updated = now()
+            session.add(row)
+
+    def _get(self, session: Session, principal: Principal, conversation_id: str) -> Conversation:
+        conversation = session.get(Conversation, number(conversation_id))
+        if conversation is None or conversation.user_id != principal.user_id:
+            raise NotFound("There is no such conversation.")
+        return conversation
+
+    def _get_message(self, session: Session, principal: Principal, message_id: str) -> Message:
+        message = session.get(Message, number(message_id))
+        if message is None:
+            raise NotFound("There is no such message.")
+        try:
+            self._get(session, principal, str(message.conversation_id))
+        except NotFound:
+            raise NotFound("There is no such message.") from None
+        return message
+
+
+def number(identifier: str) -> int:
+    """Conversations and messages are numbered; anything else is nobody's."""
+    return int(identifier) if identifier.isascii() and identifier.isdigit() and len(identifier) < 19 else 0
+
+
+def conversation_public(row: Conversation) -> ConversationPublic:
+    return ConversationPublic.model_validate(row, from_attributes=True)
+
+
+def message_public(row: Message) -> MessagePublic:
+    fields = {
+        name: getattr(row, name)
+        for name in ("id", "role", "text", "intent", "state", "citations", "trace_id", "rating", "created")
+    }
+    return MessagePublic.model_validate({**fields, "conversation": row.conversation_id})

@@ -1,0 +1,79 @@
+"""The answer when there is no language model: the sources' own best sentences, each with its citation, and said to be that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.indexes.embeddings import Dense
+from app.retrievers.floor import words
+from app.services.citations import excerpt, sentences
+from app.services.prompts import Source
+
+SENTENCE_CHARS = 420
+SENTENCES = {"personal": 3, "global": 2}
+PASSAGES = 4  # of each kb: the first ones hold the answer or none does
+MEANING_WEIGHT = 0.6  # against shared words; the split that fusion uses for dense and sparse
+NEAR_BEST = 0.72  # of the best sentence's score: what is further off is noise
+
+HEADLINE = {"personal": "From your documents:", "global": "From industry knowledge:"}
+
+
+def candidates(question: str, sources: Sequence[Source]) -> list[tuple[Source, str]]:
+    """Sentences of the first passages of each kb, each an exact substring of its passage; long ones cut to what was asked."""
+    places = dict.fromkeys(SENTENCES, PASSAGES)
+    found: list[tuple[Source, str]] = []
+    for source in sources:
+        if places[source.passage.kb] == 0:
+            continue
+        places[source.passage.kb] -= 1
+        for sentence in sentences(source.passage.chunk.text):
+            found.append(
+                (source, sentence if len(sentence) <= SENTENCE_CHARS else excerpt(question, sentence, SENTENCE_CHARS))
+            )
+    return found
+
+
+def compose(
+    question: str,
+    found: Sequence[tuple[Source, str]],
+    asked: Dense | None = None,
+    meanings: Sequence[Dense] | None = None,
+) -> str:
+    """The best sentences of each kb under its headline. `asked` and `meanings` are unit vectors of the question and of
+    each sentence, where a dense model is there.
+    """
+    scores = _scores(question, [sentence for _, sentence in found], asked, meanings)
+    parts: list[str] = []
+    best = float(scores.max()) if len(scores) else 0.0
+    for kb, places in SENTENCES.items():
+        mine = [i for i in np.argsort(-scores, kind="stable") if found[i][0].passage.kb == kb]
+        lines: list[str] = []
+        for i in mine:
+            source, sentence = found[i]
+            if len(lines) == places or scores[i] < NEAR_BEST * best:
+                break
+            line = f"- “{_one_line(sentence)}” [{source.label}]"
+            if not any(_one_line(sentence) in other for other in lines):
+                lines.append(line)
+        if lines:
+            parts.append(HEADLINE[kb] + "\n" + "\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _scores(question: str, texts: Sequence[str], asked: Dense | None, meanings: Sequence[Dense] | None) -> np.ndarray:
+    wanted = words(question)
+    bags = [words(text) for text in texts]
+    # A word that few sentences hold says more about which of them answers.
+    rarity = {word: np.log(1 + len(bags) / (1 + sum(word in bag for bag in bags))) for word in wanted}
+    whole = sum(rarity.values()) or 1.0
+    said = np.array([sum(rarity[word] for word in wanted & bag) / whole for bag in bags])
+    if asked is None or meanings is None or not len(texts):
+        return said
+    meant = np.array([float(asked @ meaning) for meaning in meanings])
+    return MEANING_WEIGHT * meant + (1 - MEANING_WEIGHT) * said
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

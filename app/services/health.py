@@ -1,0 +1,109 @@
+"""Health: each part with its status and milliseconds; the language model and remote models are asked at most once a minute."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlmodel import col, func, select
+
+from app.db import Database
+from app.errors import AppError
+from app.indexes.knowledge import KnowledgeIndexes
+from app.llms import ChatModel
+from app.models import DELETING, UNFINISHED, Document, now
+
+CHECK_SECONDS = 3.0
+REMEMBER_SECONDS = 60.0
+STALE_SECONDS = 60.0
+
+
+class HealthService:
+    """`ok` of the whole means that questions can be answered and documents taken in; a missing model only degrades."""
+
+    def __init__(self, db: Database, indexes: KnowledgeIndexes, model: ChatModel | None) -> None:
+        self._db, self._indexes, self._model = db, indexes, model
+        self._remembered: dict[str, tuple[float, dict[str, Any]]] = {}
+        self.worker_seen = time.monotonic()
+
+    async def report(self) -> dict[str, Any]:
+        """{status: ok | degraded | down, components: {name: {status, milliseconds, detail?}}}."""
+        components = {
+            "database": await _timed(lambda: asyncio.to_thread(self._db.ping)),
+            "vectors": await _timed(lambda: asyncio.wrap_future(self._indexes.engine.ping())),
+        }
+        for model in self._indexes.models:
+            components[f"embedding:{model.name}"] = await self._embedding(model.name)
+        for name, reason in self._indexes.broken.items():
+            components[f"embedding:{name}"] = {"status": "down", "milliseconds": 0.0, "detail": reason}
+        components["language_model"] = await self._language_model()
+        components["worker"] = await asyncio.to_thread(self._worker)
+        needed = (components["database"], components["vectors"])
+        if any(part["status"] == "down" for part in needed):
+            status = "down"
+        else:
+            status = "ok" if all(part["status"] in ("ok", "off") for part in components.values()) else "degraded"
+        return {"status": status, "components": components}
+
+    async def _embedding(self, name: str) -> dict[str, Any]:
+        model = next(model for model in self._indexes.models if model.name == name)
+
+        async def ask() -> None:
+            await asyncio.shield(asyncio.wrap_future(model.embed_question("health")))
+
+        report = await _timed(ask) if model.required else await self._once_a_minute(name, ask)
+        building = [index.kb for index in self._indexes.building() if index.model.name == name]
+        if building and report["status"] == "ok":
+            report |= {"status": "building", "detail": f"being filled for: {', '.join(building)}"}
+        return report
+
+    async def _language_model(self) -> dict[str, Any]:
+        model = self._model
+        if model is None:
+            return {
+                "status": "off",
+                "milliseconds": 0.0,
+                "detail": "No language model is set up; answers quote the sources.",
+            }
+        return await self._once_a_minute("language_model", model.check)
+
+    async def _once_a_minute(self, name: str, ask: Callable[[], Awaitable[object]]) -> dict[str, Any]:
+        at, report = self._remembered.get(name, (0.0, {}))
+        if not report or time.monotonic() - at > REMEMBER_SECONDS:
+            report = await _timed(ask)
+            self._remembered[name] = (time.monotonic(), report)
+        return dict(report)
+
+    def _worker(self) -> dict[str, Any]:
+        start = time.perf_counter()
+        with self._db.reading() as session:
+            waiting = (*UNFINISHED, DELETING)
+            queued = session.exec(select(func.count()).where(col(Document.status).in_(waiting))).one()
+            held = col(Document.lease_until) > now()
+            working = session.exec(select(func.count()).where(col(Document.status).in_(waiting), held)).one()
+        alive = time.monotonic() - self.worker_seen < STALE_SECONDS or working > 0
+        return {
+            "status": "ok" if alive else "down",
+            "milliseconds": round((time.perf_counter() - start) * 1000, 2),
+            "queued": queued,
+            "working": working,
+        }
+
+
+async def _timed(ask: Callable[[], Awaitable[object]]) -> dict[str, Any]:
+    start = time.perf_counter()
+    detail = None
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await ask()
+    except AppError as error:
+        detail = error.sentence
+    except TimeoutError:
+        detail = f"No answer within {CHECK_SECONDS:.0f} seconds."
+    report: dict[str, Any] = {
+        "status": "down" if detail else "ok",
+        "milliseconds": round((time.perf_counter() - start) * 1000, 2),
+    }
+    return report | ({"detail": detail} if detail else {})

@@ -1,0 +1,131 @@
+"""Retrieval alone, and the retriever every door uses."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from app.config import Settings
+from app.db import Database
+from app.errors import NotFound
+from app.llms import ChatModel
+from app.models import Artist, Document, Intent, Trace
+from app.principal import Principal, TenantFilter
+from app.retrievers.intent import IntentSelector
+from app.retrievers.knowledge import KnowledgeFusionRetriever, Passage, Retrieval, Searcher
+from app.services.audit import AuditLog
+from app.services.documents import DocumentService
+from app.services.shapes import Hit, SearchAnswer, SearchRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a question is limited to; `intent` is set where the chosen documents leave only one."""
+
+    tenant: TenantFilter | None
+    documents: tuple[str, ...] | None
+    intent: Intent | None
+
+
+class SearchService:
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        searcher: Searcher,
+        documents: DocumentService,
+        audit: AuditLog,
+        model: ChatModel | None,
+    ) -> None:
+        self._db, self._settings, self._searcher = db, settings, searcher
+        self._documents, self._audit, self._model = documents, audit, model
+
+    async def search(
+        self, principal: Principal | None, request: SearchRequest, *, scores: bool = False
+    ) -> SearchAnswer:
+        """Passages for a question, without an answer. Everything that matched is shown, also what is below the floor."""
+        scope = await asyncio.to_thread(self.scope, principal, request.documents, request.artist_id)
+        selector = self.selector(request.intent or scope.intent)
+        found = await selector.aclassify(request.query)
+        retriever = self.retriever(scope, found.intent, top_k=request.top_k, floor=False)
+        retrieval = await retriever.asearch(request.query)
+        retrieval.trace.direct = found.direct
+        retrieval.trace.reason = f"{found.by}: {found.reason}"
+        await asyncio.to_thread(self.keep, principal, retrieval, "search", request.artist_id)
+        trace = retrieval.trace
+        return SearchAnswer(
+            intent=found.intent,
+            direct=found.direct,
+            kbs=trace.kbs,
+            hits=[as_hit(passage, scores) for passage in retrieval.passages],
+            trace_id=trace.id,
+            milliseconds=round(sum(trace.milliseconds.values()), 2),
+            missing=trace.missing,
+        )
+
+    def selector(self, forced: Intent | None) -> IntentSelector:
+        return IntentSelector(self._model, self._settings.llm.intent_seconds, forced)
+
+    def retriever(
+        self, scope: Scope, intent: Intent, *, top_k: int | None = None, floor: bool = True
+    ) -> KnowledgeFusionRetriever:
+        return KnowledgeFusionRetriever(
+            self._searcher, scope.tenant, intent, top_k=top_k, documents=scope.documents, floor=floor
+        )
+
+    def scope(self, principal: Principal | None, documents: list[str] | None, artist_id: str | None) -> Scope:
+        """Check that everything named is the principal's to use, and build the tenant filter. 404 for what is not."""
+        if artist_id is not None:
+            self._check_artist(principal, artist_id)
+        tenant = TenantFilter.for_principal(principal, artist_id=artist_id) if principal else None
+        if not documents:
+            return Scope(tenant, None, None)
+        self._documents.check_visible(principal, documents)
+        with self._db.reading() as session:
+            kbs = {session.get_one(Document, document_id).kb for document_id in documents}
+        intent: Intent = "hybrid" if len(kbs) > 1 else "personal" if kbs == {"personal"} else "global"
+        return Scope(tenant, tuple(documents), intent)
+
+    def keep(
+        self, principal: Principal | None, retrieval: Retrieval, action: str, artist_id: str | None = None
+    ) -> None:
+        """Store the trace and the audit row in one transaction: no audit, no data."""
+        trace = retrieval.trace
+        with self._db.session() as session:
+            if principal is not None and principal.kind != "system":
+                session.add(Trace(id=trace.id, user_id=principal.user_id, artist_id=artist_id, body=trace.body()))
+            self._audit.record(
+                session, principal, action, object_id=trace.id, question=trace.question, reads=reads(retrieval.passages)
+            )
+
+    def _check_artist(self, principal: Principal | None, artist_id: str) -> None:
+        with self._db.reading() as session:
+            artist = session.get(Artist, artist_id)
+        if principal is None or artist is None or artist.user_id != principal.user_id:
+            raise NotFound("There is no such artist.")
+
+
+def reads(passages: list[Passage]) -> list[dict[str, object]]:
+    """Which chunks of which document were read, for the audit."""
+    grouped: dict[str, list[str]] = {}
+    for passage in passages:
+        grouped.setdefault(passage.document.id, []).append(passage.chunk.id)
+    return [{"document_id": document_id, "chunk_ids": ids} for document_id, ids in grouped.items()]
+
+
+def as_hit(passage: Passage, scores: bool) -> Hit:
+    chunk, document = passage.chunk, passage.document
+    return Hit(
+        chunk_id=chunk.id,
+        document_id=document.id,
+        title=document.title,
+        kb=passage.kb,
+        page=chunk.page,
+        start=chunk.start,
+        end=chunk.end,
+        text=chunk.text,
+        ranks=passage.fused.ranks,
+        heading=chunk.heading,
+        standing=document.standing,
+        score=round(passage.fused.score, 4) if scores else None,
+    )

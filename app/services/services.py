@@ -1,0 +1,40 @@
+"""Everything a door may call, made once in `app.main` and passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.config import Settings
+from app.db import Database
+from app.indexes.knowledge import KnowledgeIndexes
+from app.llms import ChatModel
+from app.services.artists import ArtistService
+from app.services.audit import AuditLog
+from app.services.chat import ChatService
+from app.services.documents import DocumentService
+from app.services.health import HealthService
+from app.services.ingestion import Ingestion
+from app.services.profiles import ProfileService
+from app.services.search import SearchService
+from app.services.sessions import SessionService
+from app.services.users import UserService
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    db: Database
+    users: UserService
+    sessions: SessionService
+    artists: ArtistService
+    documents: DocumentService
+    profiles: ProfileService
+    search: SearchService
+    chat: ChatService
+    audit: AuditLog
+    health: HealthService
+    indexes: KnowledgeIndexes
+    ingestion: Ingestion
+    model: ChatModel | None
+    close: Callable[[], None]

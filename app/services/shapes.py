@@ -1,0 +1,129 @@
+"""The shapes that leave the process (design 6): names here are public and stay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from app.models import KB, Intent
+
+Item = TypeVar("Item")
+Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+State = Literal["answered", "extractive", "direct", "nothing_found", "partial", "failed"]
+
+
+class Listing(BaseModel, Generic[Item]):
+    """A page of a list; `next` goes into `?after=` for the following one and is null on the last."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+class UserPublic(BaseModel):
+    id: Id
+    email: str
+    role: Literal["user", "admin"]
+    disabled: bool
+    created: datetime
+
+
+class DocumentPublic(BaseModel):
+    id: Id
+    title: str
+    kb: KB
+    artist_id: Id | None
+    standing: str
+    status: str
+    reason: str | None
+    progress: float = Field(description="0 to 1")
+    pages: int
+    chunks: int
+    bytes: int
+    sha256: str
+    created: datetime
+
+
+class Hit(BaseModel):
+    """A passage found: pages start at 1, offsets count characters of the page's text, ranks start at 1."""
+
+    chunk_id: Id
+    document_id: Id
+    title: str
+    kb: KB
+    page: int
+    start: int
+    end: int
+    text: str
+    ranks: dict[str, int]
+    heading: str = ""
+    standing: str = "none"
+    score: float | None = Field(default=None, description="for the command line and admins only")
+
+
+class SearchAnswer(BaseModel):
+    intent: Intent
+    direct: bool
+    kbs: list[KB]
+    hits: list[Hit]
+    trace_id: Id
+    milliseconds: float
+    missing: list[str] = Field(default_factory=list, description="models that could not take part")
+
+
+class SearchRequest(BaseModel):
+    query: str = Field(min_length=1, max_length=4000)
+    top_k: int = Field(8, ge=1, le=50)
+    intent: Intent | None = None
+    documents: list[Id] | None = None
+    artist_id: Id | None = None
+
+
+class ConversationPublic(BaseModel):
+    id: Id
+    title: str
+    artist_id: Id | None
+    created: datetime
+    updated: datetime
+
+
+class Citation(BaseModel):
+    """A label such as P1 (yours) or G2 (industry) in an answer, and the passage it stands for."""
+
+    label: str
+    document_id: Id
+    chunk_id: Id
+    title: str
+    kb: KB
+    page: int
+    quote: str
+    standing: str = "none"
+
+
+class MessagePublic(BaseModel):
+    id: Id
+    conversation: Id
+    role: Literal["user", "assistant"]
+    text: str
+    intent: Intent | None
+    state: State | None
+    citations: list[Citation]
+    trace_id: Id | None
+    rating: int | None
+    created: datetime
+
+
+class AskRequest(BaseModel):
+    conversation: Id | None = None
+    text: str = Field(min_length=1, max_length=20_000)
+    stream: bool = False
+    documents: list[Id] | None = None
+    artist_id: Id | None = None
+
+
+class Event(BaseModel):
+    """One step of an answer on its way: intent, sources, token (many), then done or error."""
+
+    name: Literal["intent", "sources", "token", "done", "error"]
+    data: dict[str, Any]
