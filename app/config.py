@@ -85,8 +85,9 @@ class RetrievalSettings(Section):
     top_k: int = Field(8, ge=1, le=50)
     fusion: Literal["scores", "rrf"] = "scores"
     rrf_k: int = Field(60, ge=1)
-    floor: float = Field(0.0, ge=0, le=2)
-    floor_coverage_weight: float = Field(0.5, ge=0, le=2)
+    floor: float = Field(0.5, ge=0, le=2)
+    floor_margin: float = Field(0.15, ge=0, le=2)
+    floor_coverage_weight: float = Field(0.35, ge=0, le=2)
     floor_models: tuple[str, ...] = ("minilm",)
     personal_share: float = Field(0.75, ge=0, le=1)
     hybrid_share: float = Field(0.5, ge=0, le=1)
@@ -178,14 +179,14 @@ def load_settings(path: Path | str | None = None, env: Mapping[str, str] | None 
     tree = _read_yaml(file)
     for name, (section, key) in ALIASES.items():
         if variables.get(name):
-            tree.setdefault(section, {})[key] = variables[name]
+            _section(tree, section, file)[key] = variables[name]
     for name, value in variables.items():
         if name.startswith(PREFIX) and "__" in name:
             section, key = name.removeprefix(PREFIX).lower().split("__", 1)
-            tree.setdefault(section, {})[key] = _parse_variable(name, value)
+            _section(tree, section, file)[key] = _parse_variable(name, value)
     for section, values in overrides.items():
         if isinstance(values, dict):
-            tree[section] = {**tree.get(section, {}), **values}
+            tree[section] = {**_section(tree, section, file), **values}
         else:
             tree[section] = values
     try:
@@ -222,10 +223,18 @@ def child_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
+def _section(tree: dict[str, Any], name: str, file: Path) -> dict[str, Any]:
+    """The keys of one section, to be added to; only `embeddings` is a list, whose rows stand in the file."""
+    section = tree.setdefault(name, {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"'{name}' in {file.name} is no section of 'key: value' lines; write its settings there.")
+    return section
+
+
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         raise ConfigError(
             f"The configuration file {file} cannot be read; restore config.yaml or name another."
         ) from None

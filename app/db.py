@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session
 
 from app.errors import ConfigError, Unavailable
 
 BUSY_MILLISECONDS = 5000
+MIGRATE_SECONDS = 120  # longest wait for another start that migrates
 
 
 class Database:
@@ -22,13 +24,13 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        if self.is_sqlite:
-            self.engine = create_engine(
-                url, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000}
-            )
-            _tune_sqlite(self.engine)
-        else:
-            self.engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        try:
+            self.engine = _engine(url)
+        except (ArgumentError, ImportError):  # ImportError: the driver of a third kind of database
+            raise ConfigError(
+                "The setting 'database.url' is no address of a SQLite or PostgreSQL database; "
+                "write it like postgresql://user:password@host/name."
+            ) from None
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -57,27 +59,53 @@ class Database:
         """Bring the schema to the newest revision; concurrent starts wait for each other."""
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         try:
-            with self.engine.connect() as connection:
-                if not self.is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_lock(7860)"))
-                    connection.commit()
+            with self.engine.connect() as connection, self._alone(connection):
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-                if not self.is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_unlock(7860)"))
-                    connection.commit()
-        except SQLAlchemyError as error:
+        except CommandError:
+            raise ConfigError(
+                "The database named by database.url was written by a newer version of this program; install that one."
+            ) from None
+        except (SQLAlchemyError, OSError) as error:
             raise ConfigError(
                 "The database named by database.url cannot be opened or upgraded "
                 f"({type(error).__name__}); check the address, the password and that the server runs."
             ) from None
 
+    @contextmanager
+    def _alone(self, connection: Connection) -> Iterator[None]:
+        """Hold what every other start waits for: a file beside SQLite, an advisory lock of PostgreSQL."""
+        if self.is_sqlite:
+            file = self.engine.url.database
+            with FileLock(f"{file}.migrate", timeout=MIGRATE_SECONDS) if file else nullcontext():
+                yield
+            return
+        connection.execute(text("SELECT pg_advisory_lock(7860)"))
+        connection.commit()
+        try:
+            yield
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(7860)"))
+            connection.commit()
+
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("sqlite:"):
+        engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000})
+        _tune_sqlite(engine)
+        return engine
+    if not url.startswith("postgresql"):
+        raise ArgumentError("neither of the two")
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
 
 
 def _tune_sqlite(engine: Engine) -> None:

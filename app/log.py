@@ -39,7 +39,7 @@ def configure(settings: LogSettings, data_dir: Path, *, terminal: bool = True) -
     logger.add(
         data_dir / "logs" / "ai_manager.log",
         level=settings.level,
-        format="{extra[json]}",
+        format=lambda _: "{extra[json]}\n",  # a text instead of a function would have the traceback appended
         rotation=settings.rotation,
         retention=settings.keep,
         encoding="utf-8",

@@ -34,7 +34,8 @@ _PARAGRAPH_START = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_START = re.compile(r"""[.!?…]["'”’»)\]]*\s+(?=[^\sa-z])|[。！？][」』”]*\s*""")
 _ABBREVIATION = re.compile(
     r"(?:^|\n)[^\S\n]*\d{1,2}(?:\.\d+)*\.\s+$|"  # the number of a clause
-    r"(?:^|[\s(])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Inc|Ltd|Co|Corp|LLC|No|Nos|Art|Sec|Para|Cl|Ex|vs|cf|ca|etc|approx)\.\s+$"
+    r"(?i:(?:^|[\s(])(?:[a-z]|(?:[a-z]\.)+[a-z]|mr|mrs|ms|dr|prof|st|inc|ltd|co|corp|llc|nos?|art|sec|para|cl|ex|vs|cf|ca)"
+    r"\.\s+$)"
 )
 
 
@@ -167,7 +168,6 @@ class Chunker:
         sums, here = units.sums, units.sums[after]
         low = max(first + 1, bisect_left(sums, here - self._overlap * 3 // 2))
         low = max(low, bisect_left(sums, sums[after + 1] - self._settings.body_tokens))  # room for one new unit
-        low = max([low, *(unit for unit in range(low, after) if units.ranks[unit] == HEADING)])
         aim = max(low, bisect_left(sums, here - self._overlap))
         high = bisect_right(sums, here - self._overlap // 2) - 1
         for rank in (SENTENCE, LINE, WORD):
@@ -253,8 +253,7 @@ def _ranks(page: Page, starts: Sequence[int]) -> bytearray:
     for offset, _ in page.headings:
         line_end = text.find("\n", offset)
         begin, behind = bisect_left(starts, offset), bisect_left(starts, line_end if line_end >= 0 else len(text))
-        ranks[begin + 1 : behind + 1] = bytes(behind - begin)  # a heading stays whole, and with what it heads
-        ranks[begin] = INSIDE if begin == above else HEADING
+        ranks[begin] = INSIDE if begin == above else HEADING  # headings in a row stay together
         above = behind
     ranks[0] = INSIDE
     return ranks

@@ -33,7 +33,7 @@ class EdgeEngine(Engine):
         super().__init__(ThreadPoolExecutor(1, thread_name_prefix="qdrant-edge"))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
-        self._held = FileLock(folder / ".lock")
+        self._held = FileLock(folder / ".lock", thread_local=False)  # `_close` releases it on the executor's thread
         try:
             self._held.acquire(timeout=0)
         except Timeout:

@@ -5,6 +5,7 @@ A dense vector is a float32 array of shape (dimension,), of unit length; a spars
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -18,7 +19,7 @@ from loguru import logger
 from numpy.typing import NDArray
 
 from app.config import EmbeddingRow, Settings
-from app.errors import AppError, Unavailable
+from app.errors import AppError, ConfigError, Unavailable
 from app.indexes.ingest_lane import IngestLane
 from app.indexes.model_files import exported_folder
 
@@ -197,7 +198,7 @@ class OpenAI(EmbeddingModel):
             timeout=settings.llm.timeout_seconds,
         )
         dimension = self.DIMENSIONS.get(row.model) or len(self._client.get_text_embedding("dimension"))
-        super().__init__(row, dimension=dimension, fingerprint=f"openai-{row.model}", workers=4, cache=cache)
+        super().__init__(row, dimension=dimension, fingerprint=_fingerprint(row), workers=4, cache=cache)
 
     def _embed_questions(self, texts: Sequence[str]) -> list[Vector]:
         return self._call(lambda: [self._client.get_query_embedding(self.row.query_prefix + text) for text in texts])
@@ -233,7 +234,7 @@ class HuggingFace(EmbeddingModel):
         )  # fmt: skip
         self._lock = threading.Lock()
         dimension = len(self._model.get_text_embedding("dimension"))
-        super().__init__(row, dimension=dimension, fingerprint=f"huggingface-{row.model}"[-80:], workers=1, cache=cache)
+        super().__init__(row, dimension=dimension, fingerprint=_fingerprint(row), workers=1, cache=cache)
 
     def _embed_questions(self, texts: Sequence[str]) -> list[Vector]:
         with self._lock:
@@ -266,7 +267,7 @@ class OpenedModels:
 
 
 def open_models(settings: Settings) -> OpenedModels:
-    """Open every enabled row. A row that was asked for by name and fails raises; an `auto` or remote one is reported."""
+    """Open every enabled row. A local one that was asked for (`enabled: true`) and fails raises; others are reported."""
     from app.indexes.model_files import is_enabled
 
     cache = QueryCache(settings.retrieval.query_cache)
@@ -283,6 +284,9 @@ def open_models(settings: Settings) -> OpenedModels:
             broken[row.name] = (
                 f"The embedding model '{row.name}' cannot be loaded ({type(error).__name__}); check its row in config.yaml."
             )
+        if row.name in broken and row.enabled is True and row.provider != "openai":
+            OpenedModels(models, {}).close()
+            raise ConfigError(broken[row.name])
         if row.name in broken:
             logger.bind(model=row.name).warning("embedding model not available")
     if not models:
@@ -291,6 +295,12 @@ def open_models(settings: Settings) -> OpenedModels:
         )
         raise Unavailable(reason)
     return OpenedModels(models, broken)
+
+
+def _fingerprint(row: EmbeddingRow) -> str:
+    """Of a model whose library keeps its weights: its name, and what else of the row shapes a passage's vector."""
+    digest = hashlib.sha256(f"{row.model}|{row.passage_prefix}|{row.max_tokens}".encode()).hexdigest()[:8]
+    return f"{row.provider}-{row.model[-50:]}-{digest}"
 
 
 def _sparse(vector: Any) -> Sparse:

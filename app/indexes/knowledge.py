@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from loguru import logger
 from pydantic import PrivateAttr
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from app.config import VectorSettings
@@ -34,7 +36,9 @@ class _LaneEmbedding(BaseEmbedding):
         return [float(x) for x in self._model.embed_question(query).result()]  # type: ignore[union-attr]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
+        # Shielded: equal questions share one future, which must not end with whoever asked first.
+        vector = await asyncio.shield(asyncio.wrap_future(self._model.embed_question(query)))
+        return [float(x) for x in vector]  # type: ignore[union-attr]
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -69,6 +73,7 @@ class KnowledgeIndexes:
     def __init__(self, db: Database, engine: Engine, opened: OpenedModels, settings: VectorSettings) -> None:
         self._db, self.engine, self._opened, self._prefix = db, engine, opened, settings.prefix
         self._indexes: tuple[KnowledgeIndex, ...] = ()
+        self._asleep: tuple[tuple[str, str], ...] = ()
         self._lock = threading.Lock()
 
     @property
@@ -88,6 +93,10 @@ class KnowledgeIndexes:
     def building(self) -> list[KnowledgeIndex]:
         return [index for index in self._indexes if not index.live]
 
+    def asleep(self, kb: KB) -> list[str]:
+        """Collections of models that are switched off; deletions reach them too."""
+        return [collection for one, collection in self._asleep if one == kb]
+
     def missing(self, kb: KB) -> list[str]:
         """Names of enabled models that cannot take part in searches of `kb` now."""
         present = {index.model.name for index in self.live(kb)}
@@ -98,6 +107,13 @@ class KnowledgeIndexes:
 
         Raises `ConfigError` with the command that mends it when stored vectors no longer fit.
         """
+        try:
+            self._reconcile(chunker)
+        except IntegrityError:  # another process started at the same moment and wrote the same rows
+            self._reconcile(chunker)
+        self.refresh()
+
+    def _reconcile(self, chunker: str) -> None:
         with self._db.session() as session:
             stamp = session.get(Stamp, "chunker")
             if stamp is None:
@@ -117,7 +133,11 @@ class KnowledgeIndexes:
                         )
                     if not any(row.state in (BUILDING, LIVE) and row.fingerprint == model.fingerprint for row in mine):
                         session.add(self._row(kb, model, 1 + max((row.generation for row in mine), default=0)))
-        self.refresh()
+            for row in rows:
+                # Documents are added while a model is switched off: its index is completed before it answers again.
+                if row.state == LIVE and row.model not in {model.name for model in self.models}:
+                    row.state = BUILDING
+                    session.add(row)
 
     def go_live(self, index: KnowledgeIndex) -> None:
         """Point searches at `index` and retire its predecessors, in one transaction; then drop their collections."""
@@ -125,7 +145,7 @@ class KnowledgeIndexes:
             query = select(IndexGeneration).where(
                 IndexGeneration.kb == index.kb,
                 IndexGeneration.model == index.model.name,
-                IndexGeneration.state == LIVE,
+                IndexGeneration.state != RETIRED,
                 IndexGeneration.id != index.generation.id,
             )
             for row in session.exec(query).all():
@@ -157,9 +177,11 @@ class KnowledgeIndexes:
         with self._lock:
             known = {index.generation.id: index for index in self._indexes}
             fresh: list[KnowledgeIndex] = []
+            asleep: list[tuple[str, str]] = []
             for row in rows:
                 model = models.get(row.model)
                 if model is None or row.fingerprint != model.fingerprint:
+                    asleep.append((row.kb, row.collection))
                     continue
                 before = known.get(row.id)
                 if before is not None and before.generation.state == row.state:
@@ -169,6 +191,8 @@ class KnowledgeIndexes:
                 self.engine.create(row.collection, row.dimension, tenant=kb == "personal").result()
                 fresh.append(KnowledgeIndex(kb, model, row, KnowledgeStore(self.engine, model, kb, row.collection)))
             self._indexes = tuple(fresh)
+            present = set(self.engine.collections().result()) if asleep else set()
+            self._asleep = tuple(one for one in asleep if one[1] in present)
 
     def drop_retired(self) -> None:
         """Remove the collections of retired generations; their rows stay as a history of generation numbers."""

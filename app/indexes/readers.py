@@ -211,8 +211,9 @@ def _markdown_headings(text: str) -> Iterator[tuple[int, str]]:
         elif match := _ATX.fullmatch(line):
             if match[1]:
                 yield offset, match[1]
-        elif _SETEXT.fullmatch(line) and above[1].strip() and not above[0].strip():
-            yield offset - len(above[1]) - 1, above[1].strip()
+        elif _SETEXT.fullmatch(line):
+            if above[1].strip() and not above[0].strip():
+                yield offset - len(above[1]) - 1, above[1].strip()
         elif not _BLOCK_START.match(line):
             plain = line
         above = (above[1], plain)

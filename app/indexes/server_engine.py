@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,13 +13,17 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
 from app.config import VectorSettings
-from app.errors import Unavailable
+from app.errors import ConfigError, Unavailable
 from app.indexes.embeddings import Sparse
 from app.indexes.engine import DENSE, EVERYTHING, PAYLOAD_KEYS, SPARSE, Engine, Point, Query, Ranking, Scope
 
 THREADS = 16
 SCROLL_POINTS = 1000
 R = TypeVar("R")
+
+
+class _Exists(Unavailable):
+    """HTTP 409: the collection is there already."""
 
 
 class ServerEngine(Engine):
@@ -33,25 +38,33 @@ class ServerEngine(Engine):
         """A client for `vectors.url`; nothing is sent before the first call."""
         key = settings.api_key.get_secret_value() if settings.api_key else None
         seconds = max(1, round(settings.timeout_seconds))
-        return cls(QdrantClient(url=settings.url, api_key=key, timeout=seconds, check_compatibility=False))
+        try:
+            return cls(QdrantClient(url=settings.url, api_key=key, timeout=seconds, check_compatibility=False))
+        except ValueError:  # urllib3's LocationParseError is one
+            raise ConfigError(
+                "The setting 'vectors.url' (QDRANT_URL) is no address; write it like http://127.0.0.1:6333."
+            ) from None
 
     def _create(self, collection: str, dimension: int, tenant: bool) -> None:
-        if _reach(lambda: self._client.collection_exists(collection)):
-            return
-        dense = {} if dimension == 0 else {DENSE: models.VectorParams(size=dimension, distance=models.Distance.COSINE)}
-        sparse = {SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)} if dimension == 0 else None
-        # Per-tenant graphs instead of one over all users, where every search names its user.
-        graph = models.HnswConfigDiff(m=0, payload_m=16) if tenant else None
-        _reach(
-            lambda: self._client.create_collection(
-                collection, vectors_config=dense, sparse_vectors_config=sparse, hnsw_config=graph
-            )
-        )
-        for key in PAYLOAD_KEYS:
+        if not _reach(lambda: self._client.collection_exists(collection)):
+            self._create_collection(collection, dimension, tenant)
+        for key in PAYLOAD_KEYS:  # also where it exists: whoever made it may have ended before it came to these
             schema = models.KeywordIndexParams(
                 type=models.KeywordIndexType.KEYWORD, is_tenant=tenant and key == "user_id"
             )
             _reach(partial(self._client.create_payload_index, collection, key, schema))
+
+    def _create_collection(self, collection: str, dimension: int, tenant: bool) -> None:
+        dense = {} if dimension == 0 else {DENSE: models.VectorParams(size=dimension, distance=models.Distance.COSINE)}
+        sparse = {SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)} if dimension == 0 else None
+        # Per-tenant graphs instead of one over all users, where every search names its user.
+        graph = models.HnswConfigDiff(m=0, payload_m=16) if tenant else None
+        with suppress(_Exists):  # another process was faster
+            _reach(
+                lambda: self._client.create_collection(
+                    collection, vectors_config=dense, sparse_vectors_config=sparse, hnsw_config=graph
+                )
+            )
 
     def _drop(self, collection: str) -> None:
         _reach(lambda: self._client.delete_collection(collection))
@@ -127,7 +140,8 @@ def _reach(call: Callable[[], R]) -> R:
             raise Unavailable(
                 "The vector database refuses the key; check QDRANT_API_KEY.", code="vectors_refused"
             ) from None
-        raise Unavailable(
+        kind = _Exists if status == 409 else Unavailable
+        raise kind(
             f"The vector database answered with an error ({status}); see its own log.", code="vectors_error"
         ) from None
 

@@ -9,7 +9,7 @@ from loguru import logger
 
 from app.errors import Unavailable
 from app.indexes.embeddings import EmbeddingFailed
-from app.indexes.engine import Point
+from app.indexes.engine import Point, Scope
 from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
 from app.models import KB, KBS, Chunk, Document
 
@@ -60,6 +60,8 @@ class IndexWriter:
     def delete(self, document_id: str, kb: KB | None = None) -> None:
         """Remove a document's points from every index and check that none is left."""
         for one in [kb] if kb else KBS:
+            for collection in self._indexes.asleep(one):
+                self._indexes.engine.delete(collection, Scope(document_ids=(document_id,))).result()
             for index in self._indexes.writable(one):
                 index.store.delete(document_id)
                 if left := index.store.count(document_id):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 from app.config import RetrievalSettings
-from app.models import Chunk
-from app.retrievers.fusion import Fused
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _STOP = frozenset(
@@ -33,13 +31,13 @@ def coverage(question: str, text: str) -> float:
     return len(asked & words(text)) / len(asked) if asked else 0.0
 
 
-def is_relevant(question: str, chunk: Chunk, title: str, fused: Fused, settings: RetrievalSettings) -> bool:
-    """True when meaning (highest calibrated similarity) and wording together pass the floor of `retrieval.floor_*`."""
-    similarity = max(
-        (value for name, value in fused.similarities.items() if name in settings.floor_models), default=0.0
-    )
-    said = coverage(question, f"{title} {chunk.heading} {chunk.text}")
-    return similarity + settings.floor_coverage_weight * said >= settings.floor
+def relevance(question: str, text: str, similarities: dict[str, float], settings: RetrievalSettings) -> float:
+    """How much a passage has to do with the question: the highest calibrated similarity plus a weight for shared words.
+
+    About 0 to 1.35; comparable between questions, which fused scores are not. `text` includes title and heading.
+    """
+    similarity = max((value for name, value in similarities.items() if name in settings.floor_models), default=0.0)
+    return similarity + settings.floor_coverage_weight * coverage(question, text)
 
 
 def _stem(word: str) -> str:

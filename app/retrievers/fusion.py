@@ -64,8 +64,9 @@ def calibrated_scores(lists: Sequence[RankedList], filled: Sequence[RankedList] 
     keys, similarity, ranks, weights = _table(lists, filled)
     if not keys:
         return []
-    low = np.nanmin(similarity, axis=1, keepdims=True)
-    high = np.nanmax(similarity, axis=1, keepdims=True)
+    # fmin and fmax pass over NaN without nanmin's warning about a model that found nothing at all.
+    low = np.fmin.reduce(similarity, axis=1, keepdims=True)
+    high = np.fmax.reduce(similarity, axis=1, keepdims=True)
     span = np.where(high > low, high - low, 1.0)
     scaled = np.nan_to_num((similarity - low) / span + (high == low), nan=0.0)
     total = float(weights.sum()) or 1.0

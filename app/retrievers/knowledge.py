@@ -20,7 +20,7 @@ from app.errors import AppError, Unavailable
 from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
 from app.models import KB, READY, Chunk, Document, Intent
 from app.principal import TenantFilter
-from app.retrievers.floor import is_relevant
+from app.retrievers.floor import relevance
 from app.retrievers.fusion import Fused, RankedList, calibrated_scores, take, weighted_rrf
 from app.retrievers.trace import Trace
 from app.retrievers.waves import Steps, adrive, drive
@@ -45,6 +45,11 @@ class Passage:
     @property
     def kb(self) -> KB:
         return self.fused.kb
+
+    @property
+    def searchable(self) -> str:
+        """Everything of it that a question can match."""
+        return f"{self.document.title} {self.chunk.heading} {self.chunk.text}"
 
 
 @dataclass(slots=True)
@@ -235,41 +240,37 @@ class KnowledgeFusionRetriever(BaseRetriever):
     def _choose(
         self, question: str, fused: list[Fused], found: dict[str, tuple[Chunk, Document]], trace: Trace
     ) -> list[Passage]:
+        outcome = {row.chunk_id: "dropped" for row in fused}
         allowed: list[Passage] = []
-        outcome: dict[str, str] = {}
         texts: set[tuple[str, str | None, str]] = set()
         for row in fused:
             if row.chunk_id not in found or found[row.chunk_id][1].kb != row.kb:
-                outcome[row.chunk_id] = "dropped"
                 continue
             passage = Passage(*found[row.chunk_id], row)
             same = (row.kb, passage.document.artist_id, passage.chunk.text)
-            if same in texts:
-                outcome[row.chunk_id] = "same_text"
-            elif self._floor and not is_relevant(
-                question, passage.chunk, passage.document.title, row, self._searcher.settings
-            ):
-                outcome[row.chunk_id] = "below_floor"
-            else:
+            outcome[row.chunk_id] = "same_text" if same in texts else "below_floor"
+            if same not in texts:
                 texts.add(same)
                 allowed.append(passage)
+        allowed = self._above_floor(question, allowed) if self._floor else allowed
         share = {"personal": self._searcher.settings.personal_share, "hybrid": self._searcher.settings.hybrid_share}
-        chosen = {
-            row.key for row in take([passage.fused for passage in allowed], self._top_k, share.get(self._intent, 0.0))
-        }
-        kept = [passage for passage in allowed if passage.fused.key in chosen]
+        chosen = {row.key for row in take([p.fused for p in allowed], self._top_k, share.get(self._intent, 0.0))}
         for passage in allowed:
             outcome[passage.chunk.id] = "prompt" if passage.fused.key in chosen else "cut"
-        trace.candidates = [
-            {"kb": row.kb, "chunk_id": row.chunk_id, "ranks": row.ranks, "score": round(row.score, 4),
-             "similarities": {name: round(value, 4) for name, value in row.similarities.items()},
-             "outcome": outcome[row.chunk_id]}
-            for row in fused
-        ]  # fmt: skip
-        trace.dropped = sum(1 for value in outcome.values() if value == "dropped")
-        if trace.dropped:
-            logger.bind(dropped=trace.dropped, trace_id=trace.id).warning("passages dropped by the SQL check")
-        return kept
+        trace.record(fused, outcome)
+        return [passage for passage in allowed if passage.fused.key in chosen]
+
+    def _above_floor(self, question: str, passages: list[Passage]) -> list[Passage]:
+        """The passages of each kb whose best one reaches the floor, without those far below it (design 5)."""
+        settings = self._searcher.settings
+        kept: list[Passage] = []
+        values = {p.fused.key: relevance(question, p.searchable, p.fused.similarities, settings) for p in passages}
+        for kb in self.kbs:
+            mine = [passage for passage in passages if passage.kb == kb]
+            if mine and max(values[passage.fused.key] for passage in mine) >= settings.floor:
+                lowest = settings.floor - settings.floor_margin
+                kept += [passage for passage in mine if values[passage.fused.key] >= lowest]
+        return sorted(kept, key=lambda passage: -passage.fused.score)
 
 
 def as_node(passage: Passage) -> NodeWithScore:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from loguru import logger
+
 from app.models import KB, Intent, new_id
+from app.retrievers.fusion import Fused
 
 
 @dataclass(slots=True)
@@ -41,6 +44,23 @@ class Trace:
     def add(self, name: str, start: float) -> None:
         spent = (time.perf_counter() - start) * 1000
         self.milliseconds[name] = round(self.milliseconds.get(name, 0.0) + spent, 3)
+
+    def record(self, fused: Sequence[Fused], outcome: dict[str, str]) -> None:
+        """Keep every candidate with what became of it."""
+        self.candidates = [
+            {
+                "kb": row.kb,
+                "chunk_id": row.chunk_id,
+                "ranks": row.ranks,
+                "score": round(row.score, 4),
+                "similarities": {name: round(value, 4) for name, value in row.similarities.items()},
+                "outcome": outcome[row.chunk_id],
+            }
+            for row in fused
+        ]
+        self.dropped = sum(1 for value in outcome.values() if value == "dropped")
+        if self.dropped:
+            logger.bind(dropped=self.dropped, trace_id=self.id).warning("passages dropped by the SQL check")
 
     def body(self) -> dict[str, Any]:
         """What is stored in SQL; scores are left to the door to show or hide."""

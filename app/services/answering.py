@@ -17,7 +17,7 @@ from app.llms import BrokenAnswer, ChatModel
 from app.retrievers.knowledge import Retrieval
 from app.retrievers.rules import classify
 from app.services.citations import CitationFilter
-from app.services.extractive import candidates, compose
+from app.services.extractive import candidates, compose, without_titles
 from app.services.prompts import Source, Turn, build_prompt, label_sources
 from app.services.shapes import State
 
@@ -119,7 +119,7 @@ class Answerer:
                 reason = error.sentence
         draft.state = "extractive"
         yield MODEL_DOWN.format(reason=reason) if reason else NO_MODEL
-        text = await self._extract(question, draft.sources)
+        text = await self._extract(question, draft)
         checker = CitationFilter(source.label for source in draft.sources)
         yield checker.feed(text) + checker.flush()
         draft.cited = checker.cited
@@ -146,15 +146,17 @@ class Answerer:
         if rest := checker.flush():
             yield rest
 
-    async def _extract(self, question: str, sources: list[Source]) -> str:
+    async def _extract(self, question: str, draft: Draft) -> str:
+        intent, sources = draft.retrieval.trace.intent, draft.sources
+        question = without_titles(question, sources)
         found = candidates(question, sources)
         if self._encoder is None:
-            return compose(question, found)
+            return compose(question, found, intent=intent)
         meaning = asyncio.wrap_future(self._encoder.embed_question(question))
         meanings = asyncio.wrap_future(self._encoder.embed_briefly([text for _, text in found]))
         try:
             async with asyncio.timeout(EMBED_SECONDS):
                 asked, said = await asyncio.gather(asyncio.shield(meaning), asyncio.shield(meanings))
         except (AppError, TimeoutError):
-            return compose(question, found)
-        return compose(question, found, cast(Dense, asked), cast("list[Dense]", said))
+            return compose(question, found, intent=intent)
+        return compose(question, found, cast(Dense, asked), cast("list[Dense]", said), intent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from app.retrievers.floor import words
+from app.services.excerpts import excerpt
 from app.services.prompts import Source
 from app.services.shapes import Citation
 
@@ -13,9 +13,7 @@ from app.services.shapes import Citation
 _GROUP = re.compile(r"\[\s*([PG]\d{1,3}(?:\s*[,;]\s*[PG]\d{1,3})*)\s*\]")
 _LABEL = re.compile(r"[PG]\d{1,3}")
 _OPEN = re.compile(r"\[[\sPG\d,;]*$")
-_SENTENCE = re.compile(r"(?<=[.!?;:])\s+(?=[\"“(\[A-Z0-9])|\n{2,}")
 LONGEST_GROUP = 60
-QUOTE_CHARS = 320
 
 
 class CitationFilter:
@@ -74,30 +72,6 @@ def as_citation(source: Source, about: str) -> Citation:
     )
 
 
-def sentences(text: str) -> list[str]:
-    """Sentences and paragraphs of `text`, each an exact substring of it."""
-    return [part.strip() for part in _SENTENCE.split(text) if len(part.strip()) > 2]
-
-
-def excerpt(about: str, text: str, limit: int = QUOTE_CHARS) -> str:
-    """The stretch of `text`, an exact substring of at most `limit` characters, that shares most words with `about`."""
-    if len(text) <= limit:
-        return text.strip()
-    asked = words(about)
-    starts = [0] + [match.end() for match in re.finditer(r"\s+", text)]
-    best, found = 0, -1.0
-    for start in starts:
-        window = text[start : start + limit]
-        shared = len(asked & words(window)) + (0.25 if start == 0 or text[start - 2 : start - 1] in ".;:\n" else 0.0)
-        if shared > found:
-            best, found = start, shared
-        if start + limit >= len(text):
-            break
-    window = text[best : best + limit]
-    return (window if best + limit >= len(text) else window[: window.rfind(" ")] if " " in window else window).strip()
-
-
 def _said_with(answer: str, label: str) -> str:
-    """The sentence of the answer that carries `label`."""
-    spot = answer.find(f"[{label}]")
-    return answer[max(0, spot - 300) : spot] if spot >= 0 else ""
+    """What the answer says under `label`: the lines that carry it."""
+    return " ".join(line[-600:] for line in answer.splitlines() if f"[{label}]" in line)

@@ -71,7 +71,7 @@ class DocumentService:
             kb=kb,
             user_id=principal.user_id if kb == "personal" else None,
             artist_id=artist_id if kb == "personal" else None,
-            title=(title or Path(name).stem)[:300],
+            title=((title or "").strip() or Path(name).stem)[:300],
             filename=name,
             suffix=suffix,
             status=STORED,

@@ -7,22 +7,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.indexes.embeddings import Dense
+from app.models import KB, Intent
 from app.retrievers.floor import words
-from app.services.citations import excerpt, sentences
+from app.services.excerpts import excerpt, rarities, sentences
 from app.services.prompts import Source
 
 SENTENCE_CHARS = 420
-SENTENCES = {"personal": 3, "global": 2}
+# Sentences quoted of each kb, by intent: a fact from one's own papers needs little general text beside it.
+SENTENCES: dict[Intent, dict[KB, int]] = {
+    "personal": {"personal": 3, "global": 1},
+    "global": {"personal": 0, "global": 4},
+    "hybrid": {"personal": 2, "global": 3},
+}
 PASSAGES = 4  # of each kb: the first ones hold the answer or none does
 MEANING_WEIGHT = 0.6  # against shared words; the split that fusion uses for dense and sparse
 NEAR_BEST = 0.72  # of the best sentence's score: what is further off is noise
 
-HEADLINE = {"personal": "From your documents:", "global": "From industry knowledge:"}
+HEADLINE: dict[KB, str] = {"personal": "From your documents:", "global": "From industry knowledge:"}
 
 
 def candidates(question: str, sources: Sequence[Source]) -> list[tuple[Source, str]]:
     """Sentences of the first passages of each kb, each an exact substring of its passage; long ones cut to what was asked."""
-    places = dict.fromkeys(SENTENCES, PASSAGES)
+    places: dict[KB, int] = {"personal": PASSAGES, "global": PASSAGES}
     found: list[tuple[Source, str]] = []
     for source in sources:
         if places[source.passage.kb] == 0:
@@ -35,19 +41,31 @@ def candidates(question: str, sources: Sequence[Source]) -> list[tuple[Source, s
     return found
 
 
+def without_titles(question: str, sources: Sequence[Source]) -> str:
+    """The question without the words that name a document, so that "the term of the Tidewater deal" looks for a term;
+    unchanged when nothing else would be left.
+    """
+    named = set().union(*(words(source.passage.document.title) for source in sources)) if sources else set()
+    if not words(question) - named:
+        return question
+    return " ".join(word for word in question.split() if not (own := words(word)) or own - named)
+
+
 def compose(
     question: str,
     found: Sequence[tuple[Source, str]],
     asked: Dense | None = None,
     meanings: Sequence[Dense] | None = None,
+    intent: Intent = "hybrid",
 ) -> str:
-    """The best sentences of each kb under its headline. `asked` and `meanings` are unit vectors of the question and of
+    """The best sentences of each kb under its headline, so many of each as `intent` needs; `question` is best given without the words that only name a
+    document (`without_titles`). `asked` and `meanings` are unit vectors of the question and of
     each sentence, where a dense model is there.
     """
     scores = _scores(question, [sentence for _, sentence in found], asked, meanings)
     parts: list[str] = []
     best = float(scores.max()) if len(scores) else 0.0
-    for kb, places in SENTENCES.items():
+    for kb, places in SENTENCES[intent].items():
         mine = [i for i in np.argsort(-scores, kind="stable") if found[i][0].passage.kb == kb]
         lines: list[str] = []
         for i in mine:
@@ -65,8 +83,7 @@ def compose(
 def _scores(question: str, texts: Sequence[str], asked: Dense | None, meanings: Sequence[Dense] | None) -> np.ndarray:
     wanted = words(question)
     bags = [words(text) for text in texts]
-    # A word that few sentences hold says more about which of them answers.
-    rarity = {word: np.log(1 + len(bags) / (1 + sum(word in bag for bag in bags))) for word in wanted}
+    rarity = rarities(wanted, bags)
     whole = sum(rarity.values()) or 1.0
     said = np.array([sum(rarity[word] for word in wanted & bag) / whole for bag in bags])
     if asked is None or meanings is None or not len(texts):
@@ -76,4 +93,4 @@ def _scores(question: str, texts: Sequence[str], asked: Dense | None, meanings: 
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(text.replace("#", " ").split())

@@ -39,6 +39,7 @@ from app.models import (
 NAMESPACE = uuid.UUID("6f1c1d5e-7a3c-5e0e-9d0b-2f6f0c8a7e11")
 READ_SHARE = 0.1  # of the progress bar; the rest is embedding
 BACKOFF_SECONDS = (2, 10, 60, 300)
+FILL_AGAIN_SECONDS = 30.0  # as `EmbeddingFailed.retry_after`
 
 
 class Ingestion:
@@ -55,6 +56,16 @@ class Ingestion:
         self._db, self._indexes, self._chunker, self._settings = db, indexes, chunker, settings
         self._writer = IndexWriter(indexes)
         self._uploads, self._work = data_dir / "uploads", data_dir / "tmp"
+        self._fill_again: dict[str, float] = {}  # collection -> time.monotonic() before which it is left alone
+
+    def resume(self) -> None:
+        """Free the documents that a process which ended in their middle had leased. Only for the holder of the data
+        folder at its start, when nobody else can be at work; elsewhere a lease runs out by itself.
+        """
+        with self._db.session() as session:
+            session.execute(
+                update(Document).where(col(Document.status).in_((*UNFINISHED, DELETING))).values(lease_until=None)
+            )
 
     def run_once(self) -> bool:
         """Take the oldest document that waits one step of work further, to ready, failed or gone. False when none waits."""
@@ -69,8 +80,12 @@ class Ingestion:
 
     def run_all(self, wait: Callable[[], bool] = lambda: True) -> None:
         """Work until nothing waits, retries included, or `wait` says to stop."""
-        while wait() and (self.run_once() or self.waiting()):
-            time.sleep(0.2 if self._pending_later() else 0)
+        while wait():
+            if self.run_once():
+                continue
+            if not self.waiting():
+                return
+            time.sleep(0.2)  # a retry's pause, or another process's lease
 
     def waiting(self) -> int:
         """How many documents are not at their end yet."""
@@ -78,16 +93,28 @@ class Ingestion:
             return session.exec(select(func.count()).where(col(Document.status).in_((*UNFINISHED, DELETING)))).one()
 
     def back_fill(self) -> bool:
-        """Bring one index that is being built up to date from SQL and let it go live. False when none is being built."""
-        building = self._indexes.building()
-        if not building:
-            return False
-        index = building[0]
-        for document_id in self._ready_ids(index.kb):
-            self._fill(index, document_id)
-        # A document that became ready meanwhile was written by the writer itself: it writes into building indexes too.
-        self._indexes.go_live(index)
-        return True
+        """Bring one index that is being built up to date from SQL and let it go live. False when there is none.
+
+        One whose remote model fails is left out for `FILL_AGAIN_SECONDS`: neither documents nor other indexes wait for it.
+        """
+        for index in self._indexes.building():
+            if time.monotonic() < self._fill_again.get(index.store.collection, 0.0):
+                continue
+            try:
+                for document_id in self._ready_ids(index.kb):
+                    self._fill(index, document_id)
+            except EmbeddingFailed as failure:
+                if index.model.required:
+                    raise
+                self._fill_again[index.store.collection] = time.monotonic() + FILL_AGAIN_SECONDS
+                logger.bind(kb=index.kb, model=index.model.name, code=failure.code).warning(
+                    "back-fill will be tried again"
+                )
+                continue
+            # A document that became ready meanwhile was written by the writer itself: it writes into building indexes too.
+            self._indexes.go_live(index)
+            return True
+        return False
 
     def _lease(self) -> Document | None:
         moment = now()
@@ -194,7 +221,7 @@ class Ingestion:
                 )
             )
         if done.rowcount != 1:  # type: ignore[attr-defined]
-            self._writer.delete(document.id)  # deleted while it was indexed
+            self._abandon(document)
 
     def _reporter(self, document: Document, models: int) -> Callable[[str, int, int], None]:
         finished: set[str] = set()
@@ -218,13 +245,26 @@ class Ingestion:
         with self._db.session() as session:
             session.execute(
                 update(Document)
-                .where(col(Document.id) == document.id, col(Document.status).in_(UNFINISHED))
+                .where(
+                    col(Document.id) == document.id,
+                    col(Document.version) == document.version,
+                    col(Document.status).in_(UNFINISHED),
+                )
                 .values(status=status, lease_until=lease, updated=now(), **values)
             )
 
     def _still_wanted(self, session: Session, document: Document) -> bool:
-        status = session.exec(select(Document.status).where(Document.id == document.id)).first()
-        return status in UNFINISHED
+        query = select(Document.status, Document.version).where(Document.id == document.id)
+        status, version = session.exec(query).first() or (None, None)
+        return status in UNFINISHED and version == document.version
+
+    def _abandon(self, document: Document) -> None:
+        """The document was deleted, replaced, or finished by another process meanwhile: leave no point that SQL knows not of."""
+        with self._db.reading() as session:
+            status = session.exec(select(Document.status).where(Document.id == document.id)).first()
+        if status in (None, DELETING, FAILED):
+            self._writer.delete(document.id)
+        self._release(document)
 
     def _retry(self, document: Document, error: AppError) -> None:
         attempts = document.attempts + 1
@@ -239,6 +279,11 @@ class Ingestion:
         logger.bind(document_id=document.id, attempt=attempts, code=error.code).warning("ingestion will be tried again")
 
     def _fail(self, document: Document, reason: str) -> None:
+        with self._db.reading() as session:
+            wanted = self._still_wanted(session, document)
+        if not wanted:
+            self._abandon(document)
+            return
         self._writer.delete(document.id)
         with self._db.session() as session:
             session.execute(delete(Chunk).where(col(Chunk.document_id) == document.id))
@@ -270,12 +315,6 @@ class Ingestion:
         with self._db.session() as session:
             session.execute(delete(Document).where(col(Document.id) == document.id))
         logger.bind(document_id=document.id).info("document gone")
-
-    def _pending_later(self) -> bool:
-        with self._db.reading() as session:
-            later = col(Document.next_attempt) > now()
-            waiting = select(Document.id).where(col(Document.status).in_((*UNFINISHED, DELETING)), later)
-            return session.exec(waiting.limit(1)).first() is not None
 
     def _ready_ids(self, kb: str) -> list[str]:
         with self._db.reading() as session:

@@ -25,7 +25,7 @@ class WeakPassword(AppError):
 def check_password(password: str) -> None:
     """Raise `WeakPassword` unless `password` may be chosen."""
     if not SHORTEST <= len(_normal(password)) <= LONGEST:
-        raise WeakPassword(f"Choose a password of {SHORTEST} to {LONGEST} characters; a few words together are good.")
+        raise WeakPassword(f"Choose a password of {SHORTEST} to {LONGEST} characters; a few words work well.")
 
 
 class Passwords:

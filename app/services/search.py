@@ -69,6 +69,8 @@ class SearchService:
     def retriever(
         self, scope: Scope, intent: Intent, *, top_k: int | None = None, floor: bool = True
     ) -> KnowledgeFusionRetriever:
+        # Whoever names documents wants what they hold, however near it is to the question.
+        floor = floor and scope.documents is None
         return KnowledgeFusionRetriever(
             self._searcher, scope.tenant, intent, top_k=top_k, documents=scope.documents, floor=floor
         )

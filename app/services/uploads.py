@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +14,7 @@ from typing import BinaryIO
 from app.errors import AppError, TooLarge, UnsupportedFile
 
 BLOCK = 1 << 20
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,10 @@ def store(source: BinaryIO, target: Path, max_bytes: int) -> Stored:
 
     Raises `TooLarge` past `max_bytes`, `UnsupportedFile` for an empty file, `AppError` 507 when the disk is full.
     """
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = target.with_name(target.name + ".part")
     digest, size = hashlib.sha256(), 0
     try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with draft.open("wb") as file:
             while block := source.read(BLOCK):
                 size += len(block)
@@ -53,12 +54,15 @@ def store(source: BinaryIO, target: Path, max_bytes: int) -> Stored:
             "The disk is full or cannot be written; make room and upload again.", status=507, code="disk_full"
         ) from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     return Stored(size, digest.hexdigest())
 
 
 def display_name(name: str) -> str:
-    """The last part of a file name as a person sees it: normalised, without control or direction marks, at most 200 characters."""
+    """The last part of a file name as a person sees it: normalised, at most 200 characters, none of them a control or
+    direction mark or the half of another.
+    """
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     return _UNSAFE.sub("", last).strip().strip(".")[-200:] or "document"
 

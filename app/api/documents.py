@@ -1,0 +1,96 @@
+"""Documents: upload, list, look at, change, try again, download, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Response, UploadFile
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
+from app.models import KB
+from app.services.shapes import DocumentPublic, Id, Listing
+
+router = APIRouter(prefix="/documents", tags=["documents"])
+
+# Types no browser runs or renders as a page; what is not listed goes out as plain bytes.
+MEDIA_TYPES = {
+    ".pdf": "application/pdf",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".txt": "text/plain",
+    ".md": "text/plain",
+}
+
+
+class DocumentUpdate(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"title": "Publishing deal, final", "standing": "signed"}})
+    title: str | None = None
+    standing: str | None = Field(default=None, description="draft, signed, superseded or none")
+
+
+class Note(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"title": "Call with the label", "text": "They offer 18 percent and two options."}
+        }
+    )
+    title: str = Field(min_length=1, max_length=300)
+    text: str = Field(min_length=1)
+    artist_id: Id | None = None
+
+
+# One file and a few fields: more parts are somebody's attempt to fill the memory.
+@router.post("", status_code=202, summary="Upload a file", form_limits={"max_files": 1, "max_fields": 8})
+def upload(
+    principal: PrincipalDep,
+    services: ServicesDep,
+    file: UploadFile,
+    kb: Annotated[KB, Form()] = "personal",
+    artist_id: Annotated[str | None, Form()] = None,
+) -> DocumentPublic:
+    """The file is kept when this answers; ask for the document until its status is `ready` or `failed`."""
+    return services.documents.receive(
+        principal, kb=kb, filename=file.filename or "", source=file.file, artist_id=artist_id
+    )
+
+
+@router.post("/notes", status_code=202, summary="Keep typed text as a document")
+def note(body: Note, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
+    return services.documents.note(principal, body.title, body.text, body.artist_id)
+
+
+@router.get("", summary="One's own documents and the industry's, newest first")
+def documents(
+    principal: PrincipalDep, services: ServicesDep, kb: KB | None = None, limit: Limit = 50, after: After = None
+) -> Listing[DocumentPublic]:
+    return services.documents.list(principal, kb=kb, limit=limit, after=after)
+
+
+@router.get("/{document_id}", summary="One document, with its progress")
+def document(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
+    return services.documents.get(principal, document_id)
+
+
+@router.patch("/{document_id}", summary="Change the title or the standing")
+def update(document_id: PathId, body: DocumentUpdate, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
+    return services.documents.update(principal, document_id, title=body.title, standing=body.standing)
+
+
+@router.delete("/{document_id}", status_code=204, summary="Delete a document, its file and its passages")
+def delete(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> Response:
+    services.documents.delete(principal, document_id)
+    return Response(status_code=204)
+
+
+@router.post("/{document_id}/retry", status_code=202, summary="Try a failed document again")
+def retry(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
+    return services.documents.retry(principal, document_id)
+
+
+@router.get("/{document_id}/file", summary="Download the file", response_class=FileResponse)
+def file(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> FileResponse:
+    path, name = services.documents.file(principal, document_id)
+    suffix = f".{name.rpartition('.')[2].lower()}"
+    media_type = MEDIA_TYPES.get(suffix, "application/octet-stream")
+    return FileResponse(path, media_type=media_type, filename=name, headers={"X-Content-Type-Options": "nosniff"})

@@ -1,0 +1,20 @@
+"""What a user says about themselves; prompts are told it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.api.deps import PrincipalDep, ServicesDep
+from app.services.profiles import ProfileShape
+
+router = APIRouter(prefix="/profile", tags=["profile"])
+
+
+@router.get("", summary="One's profile; empty fields where nothing was said")
+def profile(principal: PrincipalDep, services: ServicesDep) -> ProfileShape:
+    return services.profiles.get(principal)
+
+
+@router.put("", summary="Replace one's profile")
+def replace(body: ProfileShape, principal: PrincipalDep, services: ServicesDep) -> ProfileShape:
+    return services.profiles.put(principal, body)

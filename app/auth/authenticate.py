@@ -1,0 +1,66 @@
+"""Who is asking: the one place that turns a cookie or a bearer token into a Principal."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from anyio import CapacityLimiter, to_thread
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import Scope
+
+from app.auth.tokens import Tokens
+from app.errors import Unauthorized, Unavailable
+from app.principal import Principal, Role, authenticated
+from app.services.sessions import SessionService
+
+THREADS = 8  # of its own: routes that wait for the database or for a password hash never hold up authentication
+
+
+def session_cookie(https: bool) -> str:
+    """The cookie's name. `__Host-` binds it to this very host and to HTTPS; browsers refuse it on plain HTTP."""
+    return "__Host-aim_session" if https else "aim_session"
+
+
+class Authenticator:
+    """Reads session, role and state from SQL on every request, so that signing out or disabling works at once."""
+
+    def __init__(self, sessions: SessionService, tokens: Tokens) -> None:
+        self._sessions = sessions
+        self._tokens = tokens
+        self._threads = CapacityLimiter(THREADS)
+
+    async def authenticate(self, scope: Scope) -> Principal | None:
+        """The principal of an HTTP request, or None.
+
+        A bearer token speaks first and alone: a bad one is nobody, whatever cookie came with it.
+        Raises `Unavailable` when the database does not answer.
+        """
+        headers = Headers(scope=scope)
+        credentials = headers.getlist("authorization")
+        bearers = [value[7:].strip() for value in credentials if value[:7].lower() == "bearer "]
+        cookie = cookie_parser(headers.get("cookie", "")).get(session_cookie(scope["scheme"] == "https"))
+        try:
+            if bearers:
+                return await self._by_token(bearers[0]) if len(credentials) == 1 else None
+            return await self._by_cookie(cookie) if cookie else None
+        except SQLAlchemyError:
+            raise Unavailable("The database does not answer at this moment; try again in a few seconds.") from None
+
+    async def _by_token(self, token: str) -> Principal | None:
+        try:
+            user_id, session_id = self._tokens.verify(token)
+        except Unauthorized:
+            return None
+        user = await to_thread.run_sync(self._sessions.alive, session_id, limiter=self._threads)
+        if user is None or user.id != user_id:
+            return None
+        return authenticated(user.id, cast(Role, user.role), "token", session_id)
+
+    async def _by_cookie(self, secret: str) -> Principal | None:
+        found = await to_thread.run_sync(self._sessions.by_secret, secret, limiter=self._threads)
+        if found is None:
+            return None
+        session, user = found
+        return authenticated(user.id, cast(Role, user.role), "session", session.id)

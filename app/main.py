@@ -1,0 +1,170 @@
+"""Composition root: everything is made here and passed. Nothing is decided here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from app import __version__
+from app.auth.secrets import load_secret
+from app.config import SEED_DIR, Settings
+from app.db import Database
+from app.errors import ConfigError
+from app.indexes.chunking import Chunker
+from app.indexes.edge_engine import EdgeEngine
+from app.indexes.embeddings import open_models
+from app.indexes.engine import Engine
+from app.indexes.knowledge import KnowledgeIndexes
+from app.indexes.model_files import tokenizer_file
+from app.indexes.server_engine import ServerEngine
+from app.llms import chat_model
+from app.retrievers.knowledge import Searcher
+from app.services.artists import ArtistService
+from app.services.audit import AuditLog
+from app.services.chat import ChatService
+from app.services.documents import DocumentService
+from app.services.health import HealthService
+from app.services.ingestion import Ingestion
+from app.services.profiles import ProfileService
+from app.services.search import SearchService
+from app.services.seed import load_seed
+from app.services.services import Services
+from app.services.sessions import SessionService
+from app.services.users import UserService
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+SQL_THREADS = 8
+
+
+def prepare_data(settings: Settings) -> None:
+    """Make the data folder; raises `ConfigError` when it cannot be written."""
+    try:
+        settings.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("uploads", "tmp", "logs", "models", "vectors"):
+            (settings.data.dir / name).mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"The data folder {settings.data.dir} cannot be written ({error.strerror}); check data.dir and its rights."
+        ) from None
+
+
+def open_database(settings: Settings) -> Database:
+    """The database with its schema up to date."""
+    db = Database(settings.database_url)
+    db.migrate()
+    return db
+
+
+def open_accounts(settings: Settings, db: Database) -> tuple[AuditLog, UserService, DocumentService]:
+    """What works without the vectors: the command line queues documents with it while a server holds them."""
+    audit = AuditLog(load_secret(settings.data.dir / "secrets" / "audit.key"))
+    users = UserService(db, audit, settings.auth)
+    documents = DocumentService(db, audit, settings.ingestion, settings.data.dir)
+    return audit, users, documents
+
+
+def build_services(settings: Settings, *, seed: bool = True) -> Services:
+    """Open every part, in the order in which they need each other. `close` undoes it. `seed`: with the starter knowledge.
+
+    Raises an `AppError` with one sentence when something cannot be opened; what was open by then is closed.
+    """
+    with ExitStack() as opened:
+        prepare_data(settings)
+        engine = _open_engine(settings)
+        opened.callback(engine.close)
+        db = open_database(settings)
+        opened.callback(db.close)
+        audit, users, documents = open_accounts(settings, db)
+        models = open_models(settings)
+        opened.callback(models.close)
+        chunker = Chunker(settings.chunking, tokenizer_file())
+        indexes = KnowledgeIndexes(db, engine, models, settings.vectors)
+        indexes.open(chunker.stamp)
+        sql = ThreadPoolExecutor(SQL_THREADS, thread_name_prefix="sql")
+        opened.callback(sql.shutdown)
+        model = chat_model(settings.llm)
+        profiles = ProfileService(db)
+        search = SearchService(db, settings, Searcher(indexes, db, settings.retrieval, sql), documents, audit, model)
+        encoder = next((one for one in models.models if not one.sparse and one.required), None)
+        ingestion = Ingestion(db, indexes, chunker, settings.ingestion, settings.data.dir)
+        if seed:
+            load_seed(db, documents, SEED_DIR)
+        return Services(
+            settings=settings,
+            db=db,
+            users=users,
+            sessions=SessionService(db, settings.auth),
+            artists=ArtistService(db, audit),
+            documents=documents,
+            profiles=profiles,
+            search=search,
+            chat=ChatService(settings, search, profiles, model, encoder, db=db, audit=audit),
+            audit=audit,
+            health=HealthService(db, indexes, model),
+            indexes=indexes,
+            ingestion=ingestion,
+            model=model,
+            close=opened.pop_all().close,
+        )
+
+
+def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
+    """The web application: REST, sign-in pages, Gradio and the worker, behind one guard. Tests may pass `services`."""
+    # Imported here: the web parts cost 3 s, which the command line and notebooks need not wait for.
+    import gradio
+    from fastapi import FastAPI as App
+
+    from app.api import errors as api_errors
+    from app.api.limits import BodyLimits
+    from app.api.router import api_router
+    from app.api.slash import strip_trailing_slash
+    from app.auth import pages
+    from app.auth.authenticate import Authenticator
+    from app.auth.guard import Guard, gradio_user
+    from app.auth.tokens import Tokens
+    from app.ui.application import PAGE_PATHS, build_application, mount_options
+    from app.worker import Worker
+
+    made = services or build_services(settings)
+    worker = Worker(made)
+
+    @asynccontextmanager
+    async def lifespan(_app: App) -> AsyncIterator[None]:
+        worker.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(worker.stop)
+            if made.model is not None:
+                await made.model.aclose()
+            if services is None:
+                await asyncio.to_thread(made.close)
+
+    app = App(
+        title="AI Manager", version=__version__, lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None,
+        redoc_url=None, redirect_slashes=False,
+    )  # fmt: skip
+    tokens = Tokens(load_secret(settings.data.dir / "secrets" / "jwt.key"), settings.auth.access_minutes)
+    app.state.services, app.state.tokens = made, tokens
+    api_errors.install(app)
+    app.include_router(api_router)
+    app.include_router(pages.router)
+    gradio.mount_gradio_app(app, build_application(made), path="/app", auth_dependency=gradio_user, **mount_options())
+    # The first added is the innermost: a request meets the guard, then the limits, then the routes.
+    app.add_middleware(BodyLimits, settings=settings.ingestion)
+    app.add_middleware(strip_trailing_slash)
+    app.add_middleware(
+        Guard, authenticator=Authenticator(made.sessions, tokens), server=settings.server, pages=PAGE_PATHS
+    )
+    return app
+
+
+def _open_engine(settings: Settings) -> Engine:
+    if settings.vectors.url:
+        return ServerEngine.connect(settings.vectors)
+    return EdgeEngine(settings.data.dir / "vectors")

@@ -1,0 +1,132 @@
+"""The program without a web server: for notebooks, scripts and the command line, as the local operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.query_engine import RouterQueryEngine
+
+from app.config import load_settings, quiet_libraries
+from app.errors import AppError, NotFound
+from app.models import KB, Intent
+from app.principal import Principal, local_operator, system
+from app.retrievers.knowledge import KnowledgeFusionRetriever
+from app.retrievers.router import build_router
+from app.services.answering import Answerer
+from app.services.services import Services
+from app.services.shapes import DocumentPublic
+
+
+class Manager:
+    """An open data folder. Use as a context manager, or call `close`.
+
+    Retrievers and query engines are built for one user; without `user` only the industry knowledge base is searched.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def retriever(
+        self, user: str | None = None, *, intent: Intent = "hybrid", top_k: int | None = None, artist: str | None = None
+    ) -> KnowledgeFusionRetriever:
+        """A LlamaIndex `BaseRetriever` over the knowledge bases of `user` (an e-mail address), sync and async."""
+        principal = self.principal(user)
+        scope = self.services.search.scope(principal, None, self.artist_id(principal, artist))
+        return self.services.search.retriever(scope, intent, top_k=top_k, floor=False)
+
+    def query_engine(self, user: str | None = None, *, artist: str | None = None) -> RouterQueryEngine:
+        """The `RouterQueryEngine` every chat takes: intent, retrieval, answer with citations."""
+        principal = self.principal(user)
+        scope = self.services.search.scope(principal, None, self.artist_id(principal, artist))
+        profile = self.services.profiles.as_text(principal) if principal else ""
+        answerer = Answerer(self.services.model, self.services.chat.encoder, profile=profile)
+        return build_router(
+            lambda intent: self.services.search.retriever(scope, intent),
+            self.services.search.selector(None),
+            answerer.write,
+        )
+
+    def ingest(
+        self,
+        paths: Sequence[str | Path] | str | Path,
+        *,
+        kb: KB = "personal",
+        user: str | None = None,
+        artist: str | None = None,
+    ) -> list[DocumentPublic]:
+        """Take files in and wait until each is ready or failed; `reason` says why. Raises for a path that is not there."""
+        principal = self.principal(user) if kb == "personal" else system("operator")
+        if principal is None:
+            raise AppError("Personal documents need an owner; name one with user=.")
+        artist_id = self.artist_id(principal, artist)
+        taken: list[DocumentPublic] = []
+        for path in files_of(paths):
+            with path.open("rb") as source:
+                taken.append(
+                    self.services.documents.receive(
+                        principal, kb=kb, filename=path.name, source=source, artist_id=artist_id
+                    )
+                )
+        self.work()
+        return [self.services.documents.get(principal, document.id) for document in taken]
+
+    def work(self) -> None:
+        """Finish everything that waits: back-fills first, then documents."""
+        while self.services.ingestion.back_fill():
+            pass
+        self.services.ingestion.run_all()
+
+    def principal(self, user: str | None) -> Principal | None:
+        """The local operator acting for `user`; None for nobody. An unknown address raises."""
+        if user is None:
+            return None
+        row = self.services.users.by_email(user)
+        return local_operator(row.id, "admin" if row.role == "admin" else "user")
+
+    def artist_id(self, principal: Principal | None, name: str | None) -> str | None:
+        if principal is None or name is None:
+            return None
+        for artist in self.services.artists.list(principal, limit=200).items:
+            if artist.name.casefold() == name.casefold():
+                return artist.id
+        raise NotFound(
+            f"There is no artist named '{name}' on this roster; its names are shown in the browser under Profile."
+        )
+
+    def close(self) -> None:
+        self.services.close()
+
+    def __enter__(self) -> Manager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_manager(config: str | Path | None = None, **overrides: Any) -> Manager:
+    """Open the data folder named by the configuration; `overrides` are sections, like `data={"dir": ...}`.
+
+    Raises an `AppError` with one sentence, for example while a server holds the folder.
+    """
+    settings = load_settings(config, **overrides)
+    quiet_libraries(settings.data.dir)
+    from app.main import build_services
+
+    manager = Manager(build_services(settings))
+    manager.work()
+    return manager
+
+
+def files_of(paths: Sequence[str | Path] | str | Path) -> list[Path]:
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    files: list[Path] = []
+    for one in map(Path, given):
+        if one.is_dir():
+            files += sorted(path for path in one.rglob("*") if path.is_file() and not path.name.startswith("."))
+        elif one.is_file():
+            files.append(one)
+        else:
+            raise NotFound(f"There is no file at {one}; check the path.")
+    return files

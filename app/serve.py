@@ -1,0 +1,57 @@
+"""The serving process: uvicorn round the application, with the address told once it answers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.config import Settings
+from app.errors import ConfigError
+
+KEEP_ALIVE_SECONDS = 120  # Gradio's clients were disconnected with uvicorn's 5 (gradio.md 4)
+SHUTDOWN_SECONDS = 8
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, announce: Callable[[str], None], address: str) -> None:
+        super().__init__(config)
+        self._announce, self._address = announce, address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce(self._address)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything slow is opened; raises `ConfigError` when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"The address {host}:{port} cannot be used ({error.strerror}); stop the other program or choose another --port."
+        ) from None
+    return listener
+
+
+def run(settings: Settings, app: FastAPI, listener: socket.socket, announce: Callable[[str], None]) -> None:
+    """Serve `app` on `listener` until interrupted."""
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        proxy_headers=settings.server.behind_proxy,
+    )
+    _Server(config, announce, f"http://{shown}:{port}").run(sockets=[listener])

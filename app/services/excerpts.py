@@ -1,0 +1,76 @@
+"""Sentences and excerpts: exact substrings of a passage, chosen by the words they share with what is asked."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from app.retrievers.floor import words
+
+_END = re.compile(r"(?<=[.!?;:])\s+(?=[\"“(\[A-Z0-9])|\n{2,}")
+_HEADING = re.compile(r"#{1,6} [^\n]*(?:\n+|$)")
+SENTENCE_CHARS = 40  # shorter ones are headings and numbers
+QUOTE_CHARS = 320
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences of `text`, each an exact substring. What is too short to stand alone, like a clause's heading, goes with
+    the sentence after it; Markdown headings are left out.
+    """
+    return [text[start:end] for start, end in _spans(text)]
+
+
+def excerpt(about: str, text: str, limit: int = QUOTE_CHARS) -> str:
+    """The sentence of `text` that says most of `about`, with its neighbours as far as `limit` characters allow."""
+    if len(text) <= limit:
+        return text.strip()
+    parts = _spans(text) or [(0, len(text))]
+    best = _best(about, [text[start:end] for start, end in parts])
+    first = last = best
+    if parts[best][1] - parts[best][0] > limit:
+        return _window(about, text[slice(*parts[best])], limit)
+    while True:
+        if last + 1 < len(parts) and parts[last + 1][1] - parts[first][0] <= limit:
+            last += 1
+        elif first > 0 and parts[last][1] - parts[first - 1][0] <= limit:
+            first -= 1
+        else:
+            return text[parts[first][0] : parts[last][1]]
+
+
+def rarities(asked: set[str], bags: list[set[str]]) -> dict[str, float]:
+    """How much each asked word tells: one that few of the `bags` hold says more about which of them answers."""
+    return {word: math.log(1 + len(bags) / (1 + sum(word in bag for bag in bags))) for word in asked}
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    start = 0
+    for end in [match.start() for match in _END.finditer(text)] + [len(text)]:
+        while start < end and text[start].isspace():
+            start += 1
+        if heading := _HEADING.match(text, start, max(end, start)):
+            start = heading.end()
+        part = text[start:end].strip()
+        if len(part) >= SENTENCE_CHARS or (end == len(text) and len(part) > 2):
+            found.append((start, start + len(text[start:end].rstrip())))
+            start = end
+        elif text[end:].lstrip().startswith("#"):
+            start = end  # a short line before a heading is not that heading's
+    return found
+
+
+def _best(about: str, parts: list[str]) -> int:
+    bags = [words(part) for part in parts]
+    worth = rarities(words(about), bags)
+    return max(range(len(parts)), key=lambda i: (sum(worth.get(word, 0.0) for word in bags[i]), -i))
+
+
+def _window(about: str, text: str, limit: int) -> str:
+    """The stretch of a long sentence, cut at words, that shares most words with `about`."""
+    asked = words(about)
+    starts = [0] + [match.end() for match in re.finditer(r"\s+", text) if match.end() + limit / 2 < len(text)]
+    best = max(starts, key=lambda start: (len(asked & words(text[start : start + limit])), -start))
+    window = text[best : best + limit]
+    cut = window.rfind(" ") if best + limit < len(text) else -1
+    return (window[:cut] if cut > 0 else window).strip()

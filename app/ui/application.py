@@ -1,0 +1,58 @@
+"""The Gradio application: its pages, and how it is mounted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.services.services import Services
+from app.ui import chat, knowledge
+from app.ui.shared import PAGES
+from app.ui.theme import build_theme
+
+HERE = Path(__file__).parent
+RUNNING_EVENTS = (
+    1200  # Gradio stops at 40 otherwise, `concurrency_limit` or not (gradio.md 4.4); a thousand users and room
+)
+
+# No address is looked up before it is clicked: an answer's link must not reach the network by itself.
+HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
+<meta name="color-scheme" content="dark">
+<meta name="theme-color" content="#0a0a0c">
+<meta http-equiv="x-dns-prefetch-control" content="off">"""
+
+# Beside the first one; the guard lets in the pages it is told of.
+PAGE_PATHS = tuple(path for _, path in PAGES if path)
+
+
+def build_application(services: Services) -> gr.Blocks:
+    """Every page of the web interface over `services`; mount it with `mount_options`."""
+    with gr.Blocks(title="AI Manager", analytics_enabled=False, fill_width=True) as demo:
+        chat.build(services, demo)
+    with demo.route("Knowledge", "knowledge"):
+        knowledge.build(services, demo)
+    demo.queue(default_concurrency_limit=None)
+    # `mount_gradio_app` has no parameter for these; they are read when the queue starts.
+    demo.max_threads = RUNNING_EVENTS
+    demo._queue.max_thread_count = RUNNING_EVENTS
+    return demo
+
+
+def mount_options() -> dict[str, Any]:
+    """Keyword arguments for `gr.mount_gradio_app`: the look, our scripts, and Gradio's extra doors shut."""
+    scripts = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.js", "upload.js"))
+    return {
+        "ssr_mode": False,
+        "run_history": False,
+        "footer_links": [],
+        "enable_monitoring": False,
+        "show_error": False,
+        "mcp_server": False,
+        "pwa": False,
+        "max_file_size": 1,  # byte: files go to /api/documents, never through Gradio
+        "theme": build_theme(),
+        "css": (HERE / "style.css").read_text(encoding="utf-8"),
+        "head": f"{HEAD}\n<script>\n{scripts}\n</script>",
+    }

@@ -1,0 +1,91 @@
+// What every page needs: black whatever the system prefers, the way back to signing in, names for Gradio's own controls.
+(() => {
+  const CONVERSATION = "aim.conversation"; // an id; whose it is, the server decides
+  const PHONE = 768; // px; below, Gradio's sidebar covers the page
+
+  const toSignIn = () => location.assign("/login?next=" + encodeURIComponent(location.pathname));
+
+  // A session that ended elsewhere: Gradio would only say that something went wrong.
+  const fetched = window.fetch;
+  window.fetch = async (...asked) => {
+    const answer = await fetched(...asked);
+    if (answer.status === 401 && new URL(answer.url, location.href).origin === location.origin) toSignIn();
+    return answer;
+  };
+
+  const name = (element, words) => {
+    if (element && !element.getAttribute("aria-label")) element.setAttribute("aria-label", words);
+  };
+
+  const mend = () => {
+    document.body.classList.add("dark");
+    name(document.querySelector("#question textarea"), "Your question");
+    name(document.querySelector("#side .toggle-button"), "Conversations");
+    document.querySelectorAll(".gradio-container button:not([aria-label])").forEach((button) => {
+      if (!button.textContent.trim()) name(button, button.title || "Scroll to the newest message");
+    });
+  };
+
+  // Gradio reads a message's markup out loud; without the label its text is read.
+  const readAsText = () => document.querySelectorAll("#chat [data-testid][aria-label]").forEach((message) => message.removeAttribute("aria-label"));
+
+  // Gradio opens its sidebar after the page is there, over the whole of a small screen: closed again until somebody acts.
+  const SETTLED_MS = 4000;
+  let acted = false;
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, (event) => (acted ||= event.isTrusted), true);
+  const closeSide = () => {
+    if (innerWidth < PHONE) document.querySelector(".sidebar.open .toggle-button")?.click();
+  };
+  const closing = setInterval(() => (acted || performance.now() > SETTLED_MS ? clearInterval(closing) : closeSide()), 50);
+  addEventListener("click", (event) => {
+    if (event.isTrusted && event.target.closest("#new, #conversations label")) closeSide();
+  });
+
+  // A <dialog> keeps the focus inside and gives it back; the answer is true only for its own button.
+  const confirmed = (question, word) =>
+    new Promise((resolve) => {
+      const dialog = document.createElement("dialog");
+      dialog.className = "sure";
+      dialog.innerHTML = '<form method="dialog"><p></p><div><button value="no">Keep it</button><button value="yes"></button></div></form>';
+      dialog.querySelector("p").textContent = question;
+      dialog.querySelector("[value=yes]").textContent = word;
+      dialog.addEventListener("close", () => {
+        dialog.remove();
+        resolve(dialog.returnValue === "yes");
+      });
+      document.querySelector(".gradio-container").append(dialog);
+      dialog.showModal();
+    });
+
+  // The list of documents: its buttons act through Gradio, and keep the focus when the list is drawn anew.
+  const documents = (element, trigger) => {
+    let focused = null;
+    element.addEventListener("focusin", (event) => (focused = event.target.dataset.id ? { ...event.target.dataset } : focused));
+    element.addEventListener("focusout", (event) => event.relatedTarget && (focused = null));
+    new MutationObserver(() => {
+      if (!focused || document.activeElement !== document.body) return;
+      element.querySelector(`[data-id="${CSS.escape(focused.id)}"][data-action="${CSS.escape(focused.action)}"]`)?.focus();
+    }).observe(element, { childList: true, subtree: true });
+    element.addEventListener("click", async (event) => {
+      const button = event.target.closest("button[data-action]");
+      if (!button) return;
+      const { action, id, title } = button.dataset;
+      if (action === "delete" && !(await confirmed(`Delete “${title}” for good?`, "Delete"))) return;
+      trigger("click", { action, id });
+    });
+  };
+
+  const remember = (id) => {
+    if (id) sessionStorage.setItem(CONVERSATION, id);
+    else sessionStorage.removeItem(CONVERSATION);
+    return [];
+  };
+
+  window.aim = { documents, remember, remembered: () => sessionStorage.getItem(CONVERSATION), toSignIn };
+
+  new MutationObserver(() => {
+    mend();
+    readAsText();
+  }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-label"] });
+  mend();
+})();

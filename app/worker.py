@@ -1,0 +1,56 @@
+"""The background worker: takes documents through their states and keeps indexes complete, in the serving process."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from loguru import logger
+
+from app.errors import AppError
+from app.services.services import Services
+
+REFRESH_SECONDS = 15.0  # how soon this process sees index pointers that another one moved
+
+
+class Worker:
+    """One thread. `wake` it when something was queued; otherwise it looks by itself every `ingestion.poll_seconds`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._awake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._refreshed = time.monotonic()
+
+    def start(self) -> None:
+        self._services.documents.wake = self._awake.set
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the present step end, at most ten seconds; what is unfinished is resumed at the next start."""
+        self._stopping.set()
+        self._awake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._services.health.worker_seen = time.monotonic()
+            self._awake.clear()
+            if not self._step():
+                self._awake.wait(self._services.settings.ingestion.poll_seconds)
+
+    def _step(self) -> bool:
+        """One piece of work; False when there was none or it must wait."""
+        try:
+            if time.monotonic() - self._refreshed > REFRESH_SECONDS:
+                self._refreshed = time.monotonic()
+                self._services.indexes.refresh()
+            return self._services.ingestion.back_fill() or self._services.ingestion.run_once()
+        except AppError as error:  # a part is down: its sentence is in the health report, the work waits
+            logger.bind(code=error.code).warning("worker waits")
+        except Exception as error:  # the worker outlives any single failure
+            logger.bind(error=type(error).__name__).opt(exception=True).error("worker step failed")
+        self._stopping.wait(1.0)
+        return False
