@@ -51,8 +51,10 @@ _PAPER_FACT = re.compile(
     re.IGNORECASE,
 )
 _GENERAL = re.compile(
-    r"\b(what is|what's|what are|what does .{1,40} mean|how do(es)?|how much (is|are|do(es)?)|why do(es)?|when do(es)?|explain|define|"
-    r"difference between|in general|usually|typically|typical|normally|customary|average|standard|industry|market|trend(s|ing)?|"
+    # "What is a ..." asks about the industry; "what is the ..." is as likely about a paper.
+    r"\b((what is|what's|what are|how much (is|are))(?! (the|this|that|these|those|his|her|their|its)\b)|what does .{1,40} mean|"
+    r"how do(es)?|how much do(es)?|why do(es)?|when do(es)?|explain|define|"
+    r"difference between|in general|usual(ly)?|typically|typical|normally|customary|average|standard|industry|market|trend(s|ing)?|"
     r"best practices?|which (platforms?|organi[sz]ations?|societ(y|ies))|examples? of|who (pays|collects|owns))\b",
     re.IGNORECASE,
 )
@@ -77,7 +79,7 @@ def classify(question: str) -> Classification:
         return Classification("hybrid", False, "advice about your own situation")
     if fact or (paper and not general):
         return Classification("personal", False, "asks for a fact from your own papers")
-    if own and general:
+    if (own or paper) and general:
         return Classification("hybrid", False, "your own situation and how the industry does it")
     if own:
         return Classification("personal", False, "speaks of what is yours")

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from app.services.excerpts import excerpt
-from app.services.prompts import Source
+from app.services.prompts import LABELS, Source
 from app.services.shapes import Citation
 
-# [P1], [G2, P3], [P1; P2]; whatever else stands in brackets is left alone.
-_GROUP = re.compile(r"\[\s*([PG]\d{1,3}(?:\s*[,;]\s*[PG]\d{1,3})*)\s*\]")
 _LABEL = re.compile(r"[PG]\d{1,3}")
 _OPEN = re.compile(r"\[[\sPG\d,;]*$")
 LONGEST_GROUP = 60
@@ -42,7 +40,7 @@ class CitationFilter:
         return self._checked(rest)
 
     def _checked(self, text: str) -> str:
-        return re.sub(r" *" + _GROUP.pattern, self._keep, text)
+        return re.sub(r" *" + LABELS.pattern, self._keep, text)
 
     def _keep(self, match: re.Match[str]) -> str:
         labels = [label for label in _LABEL.findall(match.group(1)) if label in self._known]

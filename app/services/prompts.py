@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,8 @@ from app.models import KB
 from app.retrievers.knowledge import Passage
 
 LABEL: dict[KB, str] = {"personal": "P", "global": "G"}
+# [P1], [G2, P3], [P1; P2]; whatever else stands in brackets is left alone.
+LABELS = re.compile(r"\[\s*([PG]\d{1,3}(?:\s*[,;]\s*[PG]\d{1,3})*)\s*\]")
 CHARS_PER_TOKEN = 4  # of English text, near enough to keep a prompt inside the window
 HISTORY_MESSAGES = 6
 HISTORY_CHARS = 1200
@@ -82,7 +85,7 @@ def build_prompt(
     system = f"{PERSONA}\n\n{DIRECT_RULES if direct else RULES}"
     sections = [
         ("Today", today.strftime("%A, %d %B %Y").replace(" 0", " ")),
-        ("Who asks", profile or "Nothing is known about the user yet."),
+        ("Who asks", _quoted(profile) or "Nothing is known about the user yet."),
     ]
     if not direct:
         room = budget_tokens * CHARS_PER_TOKEN - len(system) - len(question) - len(profile)
@@ -118,10 +121,17 @@ def _source(source: Source) -> str:
     chunk, document = source.passage.chunk, source.passage.document
     standing = f", {document.standing}" if document.standing != "none" else ""
     heading = f", {chunk.heading}" if chunk.heading and chunk.heading != document.title else ""
-    text = chunk.text.replace("\n## ", "\n ## ")  # a source cannot open a section of the prompt
-    return f"[{source.label}] {document.title}{standing}, page {chunk.page}{heading}\n{text}"
+    about = " ".join(_quoted(f"{document.title}{standing}, page {chunk.page}{heading}").split())
+    return f"[{source.label}] {about}\n{_quoted(chunk.text)}"
 
 
 def _history(history: Sequence[Turn]) -> str:
-    lines = [f"{turn.role}: {turn.text[:HISTORY_CHARS]}" for turn in history[-HISTORY_MESSAGES:]]
-    return "\n".join(lines) or "This is the first message."
+    """Without the labels of earlier answers: they stood for other passages than today's."""
+    said = [(turn.role, re.sub(" *" + LABELS.pattern, "", turn.text)) for turn in history[-HISTORY_MESSAGES:]]
+    return _quoted("\n".join(f"{role}: {text[:HISTORY_CHARS]}" for role, text in said)) or "This is the first message."
+
+
+def _quoted(text: str) -> str:
+    """`text` of which no line opens a section of the prompt and nothing looks like the label of a source."""
+    lines = (f" {line}" if line.startswith("#") else line for line in text.splitlines())
+    return LABELS.sub(r"(\1)", "\n".join(lines))

@@ -140,13 +140,13 @@ def _wire(page: ChatPage, handlers: ChatHandlers, demo: gr.Blocks) -> None:
         ),
         *(starter.click(told(handlers.ask), [starter, *listing], page.view, **PRIVATE) for starter in page.starters),
     ]
-    page.stop.click(told(handlers.shown), listing, page.view, cancels=asking, **PRIVATE)
     # Gradio cannot write an answer into a conversation that has left the page: leaving it stops it, and keeps what came.
-    page.new.click(told(handlers.new), page.listed, page.view, cancels=asking, **PRIVATE)
-    page.conversations.input(
-        told(handlers.shown), [page.conversations, page.listed], page.view, cancels=asking, **PRIVATE
-    )
-    page.delete_now.click(told(handlers.delete), listing, page.view, cancels=asking, **PRIVATE)
+    # First the one, then the other, or the answer's last update comes after the new view.
+    leaving = {"fn": None, "cancels": asking, **PRIVATE}
+    page.stop.click(**leaving).then(told(handlers.shown), listing, page.view, **PRIVATE)
+    page.new.click(**leaving).then(told(handlers.new), page.listed, page.view, **PRIVATE)
+    page.conversations.input(**leaving).then(told(handlers.shown), [page.conversations, page.listed], page.view, **PRIVATE)
+    page.delete_now.click(**leaving).then(told(handlers.delete), listing, page.view, **PRIVATE)
     gr.on([page.rename.click, page.title.submit], told(handlers.rename), [page.title, *listing], page.view, **PRIVATE)
     page.delete.click(lambda: gr.update(visible=True), None, page.sure, **PRIVATE)
     page.keep.click(lambda: gr.update(visible=False), None, page.sure, **PRIVATE)

@@ -8,6 +8,8 @@
   // A session that ended elsewhere: Gradio would only say that something went wrong.
   const fetched = window.fetch;
   window.fetch = async (...asked) => {
+    // After a stop Gradio also calls a route that does nothing in this version and is shut here.
+    if (String(asked[0]?.url ?? asked[0]).endsWith("/gradio_api/reset")) return new Response("{}");
     const answer = await fetched(...asked);
     if (answer.status === 401 && new URL(answer.url, location.href).origin === location.origin) toSignIn();
     return answer;
