@@ -9,7 +9,8 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median, quantiles
@@ -73,29 +74,37 @@ def evaluate(
     settings: Settings, file: Path, *, limit: int | None = None, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
     """Ingest the passages into a temporary data folder and ask every question. Models are taken from the real one."""
-    passages, questions = _load(file)
+    passages, questions = load(file)
     questions = questions[:limit] if limit else questions
-    with tempfile.TemporaryDirectory(prefix="aim-eval-") as folder:
-        place = settings.data.model_copy(update={"dir": Path(folder)})
-        settings.data.dir.joinpath("models").mkdir(parents=True, exist_ok=True)
-        Path(folder, "models").symlink_to(settings.data.dir / "models", target_is_directory=True)
-        alone = settings.model_copy(
-            update={
-                "data": place,
-                "database": settings.database.model_copy(update={"url": None}),
-                "vectors": settings.vectors.model_copy(update={"url": None}),
-            }
-        )
-        services = build_services(alone, seed=False)
-        try:
-            say(f"Indexing {len(passages)} passages.")
-            owner = _ingest(services, passages)
-            say(f"Asking {len(questions)} questions.")
-            lines = _ask(services, questions, owner)
-        finally:
-            services.close()
+    say(f"Indexing {len(passages)} passages.")
+    with (
+        tempfile.TemporaryDirectory(prefix="aim-eval-") as folder,
+        temporary_services(settings, Path(folder), passages) as (services, owner),
+    ):
+        say(f"Asking {len(questions)} questions.")
+        lines = _ask(services, questions, owner)
     results = [line.figures(questions) for line in lines]
     return {"file": file.name, "questions": len(questions), "passages": len(passages), "results": results}
+
+
+@contextmanager
+def temporary_services(
+    settings: Settings, folder: Path, passages: list[dict[str, str]]
+) -> Iterator[tuple[Services, dict[str, str]]]:
+    """Services over an own data folder that holds these passages in the global kb, and chunk id -> passage id."""
+    models = settings.data.dir / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    (folder / "models").symlink_to(models, target_is_directory=True)
+    alone = {
+        "data": settings.data.model_copy(update={"dir": folder}),
+        "database": settings.database.model_copy(update={"url": None}),
+        "vectors": settings.vectors.model_copy(update={"url": None}),
+    }
+    services = build_services(settings.model_copy(update=alone), seed=False)
+    try:
+        yield services, _ingest(services, passages)
+    finally:
+        services.close()
 
 
 def recall(found: Sequence[str], gold: frozenset[str], depth: int) -> float:
@@ -115,7 +124,8 @@ def ndcg(found: Sequence[str], gold: frozenset[str], depth: int) -> float:
     return gain / ideal
 
 
-def _load(file: Path) -> tuple[list[dict[str, str]], list[Question]]:
+def load(file: Path) -> tuple[list[dict[str, str]], list[Question]]:
+    """Passages and the questions that have a gold passage; raises `AppError` for a file of another form."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         passages = [{key: str(row[key]) for key in ("id", "title", "text")} for row in data["passages"]]

@@ -65,7 +65,7 @@ class Guard:
         except ClientDisconnect:
             logger.debug("client left")
         except Exception as error:  # the outermost door: whatever escapes becomes one sentence, its text stays inside
-            logger.bind(error=type(error).__name__).error("request failed")
+            logger.opt(exception=error).error("request failed")
             await self._fail(answer, AppError("Something went wrong here; try again.", status=500, code="internal"))
         finally:
             self._log(scope["method"], answer, time.perf_counter() - started)
@@ -94,6 +94,9 @@ class Guard:
                 await answer.lead_to(f"/login?next={quote(_local_address(scope))}")
                 return
             raise Unauthorized("Sign in first.")
+        if scope["path"] == "/app":  # the page names its files relative to /app/
+            await answer.lead_to(f"/app/{_query(scope)}")
+            return
         if door.small and scope["method"] == "POST":
             receive = replay(receive, await read_body(receive, LONGEST_FORM))
         if principal is not None and door.binding is not None:
@@ -142,5 +145,9 @@ def _is_preflight(scope: Scope, answer: Answer) -> bool:
 
 
 def _local_address(scope: Scope) -> str:
-    query = scope["query_string"].decode("latin-1")
-    return f"{scope['path']}?{query}" if query else str(scope["path"])
+    return f"{scope['path']}{_query(scope)}"
+
+
+def _query(scope: Scope) -> str:
+    query = quote(scope["query_string"], safe="=&%+:;,@/?~")
+    return f"?{query}" if query else ""

@@ -18,7 +18,7 @@ from app.retrievers.knowledge import Retrieval
 from app.retrievers.rules import classify
 from app.services.citations import CitationFilter
 from app.services.extractive import candidates, compose, without_titles
-from app.services.prompts import Source, Turn, build_prompt, label_sources
+from app.services.prompts import Source, Turn, build_prompt, fitting, label_sources
 from app.services.shapes import State
 
 HELLO = (
@@ -68,10 +68,18 @@ class Answerer:
         self._profile, self._history, self._budget = profile, history, budget_tokens
         self.draft = Draft(Retrieval([]), [])
 
+    def prepare(self, question: str, retrieval: Retrieval) -> Draft:
+        """Label the sources that fit the prompt, and note them on the trace, which is stored before anything is shown."""
+        if self.draft.retrieval is not retrieval:
+            sources = label_sources(retrieval.passages)
+            kept = fitting(sources, question=question, profile=self._profile, budget_tokens=self._budget)
+            self.draft = Draft(retrieval, kept)
+            retrieval.trace.prompt = [{"label": s.label, "chunk_id": s.passage.chunk.id} for s in kept]
+        return self.draft
+
     async def write(self, question: str, retrieval: Retrieval) -> AsyncGenerator[str, None]:
         """Pieces of the answer, with checked citations. A provider that breaks after the first words raises `BrokenAnswer`."""
-        self.draft = draft = Draft(retrieval, label_sources(retrieval.passages))
-        retrieval.trace.prompt = [{"label": s.label, "chunk_id": s.passage.chunk.id} for s in draft.sources]
+        draft = self.prepare(question, retrieval)
         async with aclosing(self._pieces(question, draft)) as pieces:
             async for piece in pieces:
                 draft.parts.append(piece)

@@ -23,7 +23,6 @@ from app.services.answering import Answerer, Draft
 from app.services.citations import as_citation, citations
 from app.services.conversations import ConversationService, message_public
 from app.services.profiles import ProfileService
-from app.services.prompts import label_sources
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
 
@@ -70,9 +69,10 @@ class ChatService(ConversationService):
         try:
             response = await self._route(scope, request.text, answerer)
             retrieval: Retrieval = (response.metadata or {})["retrieval"]
+            draft = answerer.prepare(request.text, retrieval)
             answer = await asyncio.to_thread(self._open, principal, conversation, retrieval)
             yield _intent(retrieval, conversation, question)
-            yield _sources(retrieval, request.text)
+            yield _sources(draft, request.text)
             async with aclosing(response.response_gen) as pieces:
                 async for piece in pieces:
                     yield Event(name="token", data={"text": piece})
@@ -179,9 +179,9 @@ def _intent(retrieval: Retrieval, conversation: Conversation, question: Message)
     return Event(name="intent", data={**data, "conversation": str(conversation.id), "message": str(question.id)})
 
 
-def _sources(retrieval: Retrieval, question: str) -> Event:
-    found = [as_citation(source, question).model_dump(mode="json") for source in label_sources(retrieval.passages)]
-    return Event(name="sources", data={"citations": found, "trace_id": retrieval.trace.id})
+def _sources(draft: Draft, question: str) -> Event:
+    found = [as_citation(source, question).model_dump(mode="json") for source in draft.sources]
+    return Event(name="sources", data={"citations": found, "trace_id": draft.retrieval.trace.id})
 
 
 def _error(error: AppError, kept: MessagePublic) -> Event:

@@ -10,8 +10,7 @@ from app.services.prompts import LABELS, Source
 from app.services.shapes import Citation
 
 _LABEL = re.compile(r"[PG]\d{1,3}")
-_OPEN = re.compile(r"\[[\sPG\d,;]*$")
-LONGEST_GROUP = 60
+_OPEN = re.compile(r"\[\s*(?:[PG]\d{1,3}\s*[,;]\s*)*(?:[PG](?:\d{1,3}\s*)?)?\Z")  # the beginning of `LABELS`
 
 
 class CitationFilter:
@@ -26,7 +25,7 @@ class CitationFilter:
         """Text that cannot change any more; a bracket that may become a label is held back until it closes."""
         whole = self._held + text
         opened = _OPEN.search(whole)
-        cut = opened.start() if opened and len(whole) - opened.start() <= LONGEST_GROUP else len(whole)
+        cut = opened.start() if opened else len(whole)
         # A space before a label goes with it when the label goes.
         while 0 < cut < len(whole) and whole[cut - 1] == " ":
             cut -= 1
@@ -44,7 +43,7 @@ class CitationFilter:
 
     def _keep(self, match: re.Match[str]) -> str:
         labels = [label for label in _LABEL.findall(match.group(1)) if label in self._known]
-        self.cited += [label for label in labels if label not in self.cited]
+        self.cited += [label for label in dict.fromkeys(labels) if label not in self.cited]
         space = " " if match.group(0).startswith(" ") else ""
         return space + "".join(f"[{label}]" for label in labels) if labels else ""
 

@@ -34,7 +34,8 @@ def candidates(question: str, sources: Sequence[Source]) -> list[tuple[Source, s
         if places[source.passage.kb] == 0:
             continue
         places[source.passage.kb] -= 1
-        for sentence in sentences(source.passage.chunk.text):
+        text = source.passage.chunk.text
+        for sentence in sentences(text) or [text.strip()]:
             found.append(
                 (source, sentence if len(sentence) <= SENTENCE_CHARS else excerpt(question, sentence, SENTENCE_CHARS))
             )
@@ -70,7 +71,7 @@ def compose(
         lines: list[str] = []
         for i in mine:
             source, sentence = found[i]
-            if len(lines) == places or scores[i] < NEAR_BEST * best:
+            if len(lines) == places or scores[i] < min(NEAR_BEST * best, best):  # the best may be below 0
                 break
             line = f"- “{_one_line(sentence)}” [{source.label}]"
             if not any(_one_line(sentence) in other for other in lines):

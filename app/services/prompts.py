@@ -68,6 +68,18 @@ def label_sources(passages: Sequence[Passage]) -> list[Source]:
     return sources
 
 
+def fitting(sources: Sequence[Source], *, question: str, profile: str, budget_tokens: int) -> list[Source]:
+    """The first sources that fit into a prompt of `budget_tokens` with all the rest; one at least."""
+    room = budget_tokens * CHARS_PER_TOKEN - len(PERSONA) - len(RULES) - len(question) - len(profile)
+    kept: list[Source] = []
+    for source in sources:
+        room -= len(source.passage.chunk.text) + 120
+        if room < 0 and kept:
+            break
+        kept.append(source)
+    return kept
+
+
 def build_prompt(
     *,
     today: date,
@@ -88,8 +100,7 @@ def build_prompt(
         ("Who asks", _quoted(profile) or "Nothing is known about the user yet."),
     ]
     if not direct:
-        room = budget_tokens * CHARS_PER_TOKEN - len(system) - len(question) - len(profile)
-        kept = _within(sources, room)
+        kept = fitting(sources, question=question, profile=profile, budget_tokens=budget_tokens)
         sections += [
             (
                 "Personal sources (the user's own documents)",
@@ -100,16 +111,6 @@ def build_prompt(
     sections += [("Conversation so far", _history(history)), ("Question", question)]
     body = "\n\n".join(f"## {title}\n{text}" for title, text in sections)
     return [ChatMessage(role="system", content=system), ChatMessage(role="user", content=body)]
-
-
-def _within(sources: Sequence[Source], room: int) -> list[Source]:
-    kept: list[Source] = []
-    for source in sources:
-        room -= len(source.passage.chunk.text) + 120
-        if room < 0 and kept:
-            break
-        kept.append(source)
-    return kept
 
 
 def _block(sources: Sequence[Source], kb: KB, nothing: str) -> str:

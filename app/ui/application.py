@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ PAGE_PATHS = tuple(path for _, path in PAGES if path)
 
 def build_application(services: Services) -> gr.Blocks:
     """Every page of the web interface over `services`; mount it with `mount_options`."""
-    with gr.Blocks(title="AI Manager", analytics_enabled=False, fill_width=True) as demo:
+    demo = gr.Blocks(title="AI Manager", analytics_enabled=False, fill_width=True)
+    with demo:
         chat.build(services, demo)
     with demo.route("Knowledge", "knowledge"):
         knowledge.build(services, demo)
@@ -42,7 +44,8 @@ def build_application(services: Services) -> gr.Blocks:
 
 def mount_options() -> dict[str, Any]:
     """Keyword arguments for `gr.mount_gradio_app`: the look, our scripts, and Gradio's extra doors shut."""
-    scripts = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.js", "upload.js"))
+    # Said of every mounted application with several pages, also where `ssr_mode` is off as here.
+    warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps", UserWarning)
     return {
         "ssr_mode": False,
         "run_history": False,
@@ -53,6 +56,10 @@ def mount_options() -> dict[str, Any]:
         "pwa": False,
         "max_file_size": 1,  # byte: files go to /api/documents, never through Gradio
         "theme": build_theme(),
-        "css": (HERE / "style.css").read_text(encoding="utf-8"),
-        "head": f"{HEAD}\n<script>\n{scripts}\n</script>",
+        "css": _texts("style.css", "chat.css", "documents.css"),
+        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'upload.js')}\n</script>",
     }
+
+
+def _texts(*names: str) -> str:
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)

@@ -204,10 +204,11 @@ def _document(document: DocumentPublic, own: bool) -> str:
     if document.standing != "none":
         facts.insert(1, document.standing)
     line = " · ".join(escape(fact) for fact in facts)
-    return (
-        f'<li class="document {escape(document.status)}"><div class="what"><span class="title">{title}</span>'
-        f'<span class="facts">{line}</span>{_reason(document)}{_bar(document, title)}</div>{_actions(document, title) if own else ""}</li>'
+    what = (
+        f'<span class="title">{title}</span><span class="facts">{line}</span>{_reason(document)}{_bar(document, title)}'
     )
+    actions = _actions(document, title) if own else ""
+    return f'<li class="document {escape(document.status)}"><div class="what">{what}</div>{actions}</li>'
 
 
 def _reason(document: DocumentPublic) -> str:
@@ -241,7 +242,7 @@ def _decided(reason: str) -> str:
     by, _, why = reason.partition(": ")
     if not why:
         return ""
-    return f" (decided by {'the language model' if by == 'model' else by}: {why})"
+    return " (decided by the language model)" if by == "model" else f" (decided by {by}: {why})"
 
 
 def _models(trace: Mapping[str, Any]) -> str:

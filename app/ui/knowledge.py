@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
 
 from app.principal import Principal
 from app.services.services import Services
 from app.ui.format import documents_html, is_unfinished
-from app.ui.shared import PRIVATE, header, in_thread, principal_of, told
+from app.ui.shared import PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.upload import STARTED, drop_area
 
 LOOK_SECONDS = 1.5  # between two looks at documents that are being read
 SHOWN = 200  # newest documents of a list
 INTRO = "<h1>Your documents</h1><p>Contracts, bios, press kits, statements, lyrics. Only you can see them.</p>"
-
-Updates = dict[Any, Any]  # component -> its new value
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,13 @@
   const mend = () => {
     document.body.classList.add("dark");
     name(document.querySelector("#question textarea"), "Your question");
-    name(document.querySelector("#side .toggle-button"), "Conversations");
-    document.querySelectorAll(".gradio-container button:not([aria-label])").forEach((button) => {
+    name(document.querySelector("#conversations"), "Conversations");
+    for (const button of document.querySelectorAll(".gradio-container button:not([aria-label])"))
       if (!button.textContent.trim()) name(button, button.title || "Scroll to the newest message");
-    });
+    for (const button of document.querySelectorAll("button.label-wrap")) button.setAttribute("aria-expanded", button.classList.contains("open"));
+    // Gradio's label of a message holds its markup; without it the text itself is read out.
+    for (const message of document.querySelectorAll("#chat [data-testid][aria-label]")) message.removeAttribute("aria-label");
   };
-
-  // Gradio reads a message's markup out loud; without the label its text is read.
-  const readAsText = () => document.querySelectorAll("#chat [data-testid][aria-label]").forEach((message) => message.removeAttribute("aria-label"));
 
   // Gradio opens its sidebar after the page is there, over the whole of a small screen: closed again until somebody acts.
   const SETTLED_MS = 4000;
@@ -85,9 +84,14 @@
 
   window.aim = { documents, remember, remembered: () => sessionStorage.getItem(CONVERSATION), toSignIn };
 
+  let mending = false;
   new MutationObserver(() => {
-    mend();
-    readAsText();
-  }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-label"] });
+    if (mending) return;
+    mending = true;
+    requestAnimationFrame(() => {
+      mending = false;
+      mend();
+    });
+  }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-label", "class"] });
   mend();
 })();

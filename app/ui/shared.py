@@ -21,7 +21,9 @@ from app.services.shapes import Listing
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Item = TypeVar("Item", covariant=True)
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+Updates = dict[Any, Any]  # component -> its new value
 
 # name, path under /app/; the first is the main page. A new page is a row here and a `build` in `application`.
 PAGES = (("Chat", ""), ("Knowledge", "knowledge"))
@@ -47,13 +49,15 @@ def principal_of(request: gr.Request) -> Principal:
     return principal
 
 
-def told(handler: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+def told(handler: Handler) -> Handler:
     """Wrap a handler so that what it raises reaches the user as one sentence, and the log without anybody's words."""
-    if inspect.isasyncgenfunction(handler):
-        return cast(Callable[P, Awaitable[T]], _told_stream(handler))
+    wrapped = _told_stream(handler) if inspect.isasyncgenfunction(handler) else _told_once(handler)
+    return cast(Handler, wrapped)
 
+
+def _told_once(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @wraps(handler)
-    async def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+    async def wrapped(*args: Any, **kwargs: Any) -> Any:
         _carry_request_id(args)
         try:
             return await handler(*args, **kwargs)
@@ -63,9 +67,9 @@ def told(handler: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     return wrapped
 
 
-def _told_stream(handler: Callable[..., AsyncGenerator[T, None]]) -> Callable[..., AsyncGenerator[T, None]]:
+def _told_stream(handler: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., AsyncGenerator[Any, None]]:
     @wraps(handler)
-    async def wrapped(*args: Any, **kwargs: Any) -> AsyncGenerator[T, None]:
+    async def wrapped(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         _carry_request_id(args)
         try:
             async with aclosing(handler(*args, **kwargs)) as steps:
@@ -101,10 +105,10 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
-class Fetch(Protocol[Item]):
+class Fetch(Protocol[T]):
     """A listing of a service with everything but the page bound."""
 
-    def __call__(self, *, limit: int, after: str | None) -> Listing[Item]: ...
+    def __call__(self, *, limit: int, after: str | None) -> Listing[T]: ...
 
 
 def first(fetch: Fetch[T], wanted: int) -> tuple[list[T], bool]:
