@@ -98,7 +98,7 @@ def _load(output: Path, status: int, limits: IngestionSettings) -> Any:
         raise UnsupportedFile(TOO_BIG, code="too_big")
     try:
         return json.loads(output.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnsupportedFile(CRASHED, code="damaged") from None
 
 
@@ -108,15 +108,8 @@ def _pages(answer: Any, limits: IngestionSettings) -> list[Page]:
         if "error" in answer:
             sentence, code = _text(answer["error"]["sentence"]), CODES[CODES.index(answer["error"]["code"])]
             raise UnsupportedFile(sentence[:_MAX_SENTENCE], code=code)
-        pages = [
-            Page(
-                int(page["number"]),
-                _text(page["text"]),
-                tuple((int(at), _text(words)) for at, words in page["headings"]),
-            )
-            for page in answer["pages"]
-        ]
-    except (TypeError, KeyError, ValueError):
+        pages = [_page(page) for page in answer["pages"]]
+    except (TypeError, KeyError, ValueError, OverflowError):
         raise UnsupportedFile(CRASHED, code="damaged") from None
     if [page.number for page in pages] != list(range(1, len(pages) + 1)):
         raise UnsupportedFile(CRASHED, code="damaged")
@@ -125,9 +118,18 @@ def _pages(answer: Any, limits: IngestionSettings) -> list[Page]:
     return pages
 
 
+def _page(answer: Any) -> Page:
+    text = _text(answer["text"])
+    headings = tuple((int(at), _text(words)) for at, words in answer["headings"])
+    if not all(0 <= at <= len(text) for at, _ in headings):
+        raise ValueError("a heading beyond the page")
+    return Page(int(answer["number"]), text, headings)
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not text")
+    value.encode()  # half a surrogate pair raises: no database takes it
     return value
 
 
