@@ -65,7 +65,7 @@ def build(services: Services, demo: gr.Blocks) -> None:
 
 def _lay_out(services: Services) -> ChatPage:
     current, remembered, side = gr.State(None), gr.Textbox(visible=False), build_side()
-    header("Chat")
+    header("Chat", side=True)
     with gr.Column(elem_id="chat-page"):
         chat = gr.Chatbot(
             label="Conversation", show_label=False, container=False, elem_id="chat", height="100%", layout="bubble", buttons=[],

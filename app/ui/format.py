@@ -121,7 +121,7 @@ def why_html(trace: Mapping[str, Any]) -> str:
         lines.append(_models(trace))
         lines.append(_counts(trace))
         lines.append(_times(trace["milliseconds"]))
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
+    items = "".join(f"<li>{_one_line(line)}</li>" for line in lines if line)
     return f'<details class="why"><summary>Why this answer</summary><ul>{items}</ul></details>'
 
 
@@ -166,11 +166,14 @@ def _prose(text: str, labels: Collection[str]) -> str:
 def _inert(text: str, labels: Collection[str]) -> str:
     for mark, entity in _INERT.items():
         text = text.replace(mark, entity)
-    # A word joiner's place is enough: what a parser would make a link of is no address any more.
-    text = _ADDRESS.sub(
-        lambda found: "".join(f"&#{ord(sign)};" if not sign.isalnum() else sign for sign in found.group()), text
+    return re.sub(r"&#91;([PG]\d{1,3})\]", lambda found: _cited(found.group(1), labels), _no_address(text))
+
+
+def _no_address(text: str) -> str:
+    """What a parser would make a link of, so that it does not."""
+    return _ADDRESS.sub(
+        lambda found: "".join(sign if sign.isalnum() else f"&#{ord(sign)};" for sign in found.group()), text
     )
-    return re.sub(r"&#91;([PG]\d{1,3})\]", lambda found: _cited(found.group(1), labels), text)
 
 
 def _cited(label: str, labels: Collection[str]) -> str:
@@ -213,7 +216,9 @@ def _document(document: DocumentPublic, own: bool) -> str:
 
 def _reason(document: DocumentPublic) -> str:
     return (
-        f'<span class="reason">{escape(document.reason)}</span>' if document.reason and document.status != READY else ""
+        f'<span class="reason">{_one_line(document.reason)}</span>'
+        if document.reason and document.status != READY
+        else ""
     )
 
 
@@ -272,8 +277,12 @@ def _and(names: Iterable[str]) -> str:
 
 def _lines(text: str) -> str:
     """Escaped, with line breaks kept, on one line: a blank line would end an HTML block and let Markdown in."""
-    return escape(text).replace("\r", "").replace("\n", "<br>")
+    return _plain(text).replace("\r", "").replace("\n", "<br>")
 
 
 def _one_line(text: str) -> str:
-    return escape(" ".join(text.split()))
+    return _plain(" ".join(text.split()))
+
+
+def _plain(text: str) -> str:
+    return _no_address(escape(text).replace("[", "&#91;").replace("`", "&#96;"))

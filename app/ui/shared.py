@@ -121,8 +121,11 @@ def first(fetch: Fetch[T], wanted: int) -> tuple[list[T], bool]:
     return items, page.next is not None
 
 
-def header(current: str) -> gr.HTML:
-    """The bar on top: name, pages with the present one marked, and signing out by a form, as /logout takes a POST."""
+def header(current: str, *, side: bool = False) -> gr.HTML:
+    """The bar on top: name, pages with the present one marked, and signing out by a form, as /logout takes a POST.
+
+    `side` leaves room on phones for the button that opens the sidebar.
+    """
     links = "".join(
         f'<a href="/app/{path}"{" aria-current=page" if name == current else ""}>{name}</a>' for name, path in PAGES
     )
@@ -132,5 +135,6 @@ def header(current: str) -> gr.HTML:
         f'<nav aria-label="Pages">{links}</nav>'
         '<form method="post" action="/logout"><button type="submit">Sign out</button></form></div>',
         elem_id="header",
+        elem_classes="with-side" if side else None,
         js_on_load=None,
     )

