@@ -92,7 +92,7 @@ class Answer:
         self._limit_readers(headers)
 
     def _limit_readers(self, headers: MutableHeaders) -> None:
-        """Only listed origins may read, without cookies. Gradio alone lets every origin, with them, on a public host."""
+        """Only listed origins may read, without cookies. Gradio alone lets every origin, and with them."""
         for name in [key for key in headers if key.startswith("access-control-allow-")]:
             if self.readable_by is None or name in ("access-control-allow-origin", "access-control-allow-credentials"):
                 del headers[name]

@@ -56,7 +56,7 @@ class ChatService(ConversationService):
         The question is stored before anything else, the answer's row before its first word. A caller who goes away
         closes the generator: the provider's stream is closed and what came is kept as `partial`.
         """
-        scope = await asyncio.to_thread(self._search.scope, principal, request.documents, request.artist_id)
+        scope = await asyncio.to_thread(self._scope, principal, request)
         conversation, question = await asyncio.to_thread(self._begin, principal, request)
         answerer = Answerer(
             self._model,
@@ -66,17 +66,21 @@ class ChatService(ConversationService):
             budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
         )
         answer: Message | None = None
+        opening: asyncio.Future[Message] | None = None
         try:
             response = await self._route(scope, request.text, answerer)
             retrieval: Retrieval = (response.metadata or {})["retrieval"]
             draft = answerer.prepare(request.text, retrieval)
-            answer = await asyncio.to_thread(self._open, principal, conversation, retrieval)
+            opening = asyncio.ensure_future(asyncio.to_thread(self._open, principal, conversation, scope, retrieval))
+            answer = await asyncio.shield(opening)
             yield _intent(retrieval, conversation, question)
             yield _sources(draft, request.text)
             async with aclosing(response.response_gen) as pieces:
                 async for piece in pieces:
                     yield Event(name="token", data={"text": piece})
         except (asyncio.CancelledError, GeneratorExit):
+            if opening is not None and answer is None:
+                answer = await opening  # its thread writes the row whether anybody waits or not
             self._save(conversation, answer, answerer.draft, request.text, "partial")
             raise
         except AppError as error:
@@ -119,6 +123,13 @@ class ChatService(ConversationService):
         assert isinstance(response, AsyncStreamingResponse)
         return response
 
+    def _scope(self, principal: Principal, request: AskRequest) -> Scope:
+        """What the question is limited to; the artist is the conversation's unless the request names one."""
+        artist_id = request.artist_id
+        if artist_id is None and request.conversation is not None:
+            artist_id = self.conversation(principal, request.conversation).artist_id
+        return self._search.scope(principal, request.documents, artist_id)
+
     def _begin(self, principal: Principal, request: AskRequest) -> tuple[Conversation, Message]:
         with self._db.session() as session:
             if request.conversation is None:
@@ -129,8 +140,9 @@ class ChatService(ConversationService):
                 conversation = self._get(session, principal, request.conversation)
             return conversation, self._add_question(session, conversation, request.text)
 
-    def _open(self, principal: Principal, conversation: Conversation, retrieval: Retrieval) -> Message:
-        self._search.keep(principal, retrieval, "chat.read", conversation.artist_id)
+    def _open(self, principal: Principal, conversation: Conversation, scope: Scope, retrieval: Retrieval) -> Message:
+        artist_id = scope.tenant.artist_id if scope.tenant else None
+        self._search.keep(principal, retrieval, "chat.read", artist_id)
         with self._db.session() as session:
             message = Message(
                 conversation_id=conversation.id or 0,

@@ -59,9 +59,10 @@ def compose(
     meanings: Sequence[Dense] | None = None,
     intent: Intent = "hybrid",
 ) -> str:
-    """The best sentences of each kb under its headline, so many of each as `intent` needs; `question` is best given without the words that only name a
-    document (`without_titles`). `asked` and `meanings` are unit vectors of the question and of
-    each sentence, where a dense model is there.
+    """The best sentences of each kb under its headline, so many of each as `intent` needs.
+
+    `question` is best given without the words that only name a document (`without_titles`). `asked` and `meanings` are unit
+    vectors of the question and of each sentence, where a dense model is there.
     """
     scores = _scores(question, [sentence for _, sentence in found], asked, meanings)
     parts: list[str] = []

@@ -26,7 +26,7 @@ class HealthService:
     def __init__(self, db: Database, indexes: KnowledgeIndexes, model: ChatModel | None) -> None:
         self._db, self._indexes, self._model = db, indexes, model
         self._remembered: dict[str, tuple[float, dict[str, Any]]] = {}
-        self.worker_seen = time.monotonic()
+        self.worker_seen: float | None = None  # on the monotonic clock; set by the worker of this process
 
     async def report(self) -> dict[str, Any]:
         """{status: ok | degraded | down, components: {name: {status, milliseconds, detail?}}}."""
@@ -83,9 +83,13 @@ class HealthService:
             queued = session.exec(select(func.count()).where(col(Document.status).in_(waiting))).one()
             held = col(Document.lease_until) > now()
             working = session.exec(select(func.count()).where(col(Document.status).in_(waiting), held)).one()
-        alive = time.monotonic() - self.worker_seen < STALE_SECONDS or working > 0
+        if self.worker_seen is None:
+            status = "off"  # the command line and notebooks do their work themselves
+        else:
+            alive = time.monotonic() - self.worker_seen < STALE_SECONDS or working > 0
+            status = "ok" if alive else "down"
         return {
-            "status": "ok" if alive else "down",
+            "status": status,
             "milliseconds": round((time.perf_counter() - start) * 1000, 2),
             "queued": queued,
             "working": working,

@@ -136,9 +136,8 @@ class SessionService:
         try:
             with self._db.session() as session:
                 session.execute(noted.values(last_seen=moment, expires=expires))
-        except (
-            OperationalError
-        ):  # the write lock is taken; the next request notes it, this one is signed in all the same
+        except OperationalError:
+            # The write lock is taken: the next request notes the use, this one is signed in all the same.
             logger.warning("session use not noted")
         else:
             row.last_seen, row.expires = moment, expires
