@@ -15,6 +15,7 @@ from sqlmodel import Session
 from app.errors import ConfigError, Unavailable
 
 BUSY_MILLISECONDS = 5000
+CONNECT_SECONDS = 5  # longest wait for a PostgreSQL server; its library would wait two minutes
 MIGRATE_SECONDS = 120  # longest wait for another start that migrates
 
 
@@ -105,7 +106,8 @@ def _engine(url: str) -> Engine:
         return engine
     if not url.startswith("postgresql"):
         raise ArgumentError("neither of the two")
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    timeout = {"connect_timeout": CONNECT_SECONDS}
+    return create_engine(url, connect_args=timeout, pool_pre_ping=True, pool_size=10, max_overflow=20)
 
 
 def _tune_sqlite(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
@@ -154,7 +155,11 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     api_errors.install(app)
     app.include_router(api_router)
     app.include_router(pages.router)
-    gradio.mount_gradio_app(app, build_application(made), path="/app", auth_dependency=gradio_user, **mount_options())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*SSR")  # several pages and a mount turn it off, which it is
+        gradio.mount_gradio_app(
+            app, build_application(made), path="/app", auth_dependency=gradio_user, **mount_options()
+        )
     # The first added is the innermost: a request meets the guard, then the limits, then the routes.
     app.add_middleware(BodyLimits, settings=settings.ingestion)
     app.add_middleware(strip_trailing_slash)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from app.config import Settings
 from app.errors import ConfigError
 
 KEEP_ALIVE_SECONDS = 120  # Gradio's clients were disconnected with uvicorn's 5 (gradio.md 4)
@@ -41,7 +40,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(settings: Settings, app: FastAPI, listener: socket.socket, announce: Callable[[str], None]) -> None:
+def run(app: FastAPI, listener: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve `app` on `listener` until interrupted."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -52,6 +51,6 @@ def run(settings: Settings, app: FastAPI, listener: socket.socket, announce: Cal
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        proxy_headers=settings.server.behind_proxy,
+        proxy_headers=False,  # the guard reads them, once and only from a proxy that is configured
     )
     _Server(config, announce, f"http://{shown}:{port}").run(sockets=[listener])

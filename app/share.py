@@ -6,18 +6,17 @@ import secrets
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from app.config import Settings
+from fastapi import FastAPI
 
 
-def open_tunnel(settings: Settings, address: str, say: Callable[[str], None]) -> None:
+def open_tunnel(app: FastAPI, address: str, say: Callable[[str], None]) -> None:
     """Tell the public address, which Gradio's service keeps for up to a week, or one sentence why there is none."""
     from gradio import networking
 
-    port = urlsplit(address).port or settings.server.port
     try:
         public = networking.setup_tunnel(
             local_host="127.0.0.1",
-            local_port=port,
+            local_port=urlsplit(address).port or 80,
             share_token=secrets.token_urlsafe(32),
             share_server_address=None,
             share_server_tls_certificate=None,
@@ -25,4 +24,5 @@ def open_tunnel(settings: Settings, address: str, say: Callable[[str], None]) ->
     except Exception:  # the tunnel's client raises whatever its download or its process raised
         say("No public link could be opened: Gradio's tunnel service cannot be reached. The local address works.")
         return
+    app.state.public_url = public  # the guard lets requests in that arrive under it
     say(f"Public link, for whoever has it, sign-in included: {public}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import MaybePrincipal, PrincipalDep, ServicesDep, TokensDep
 from app.auth.authenticate import session_cookie
@@ -15,22 +15,26 @@ from app.services.services import Services
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
+# Longer than any that can be right. A limit also makes pydantic refuse text that is no valid Unicode.
+Password = Annotated[str, Field(max_length=1000)]
+Secret = Annotated[str, Field(max_length=200)]
+
 
 class Credentials(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={"example": {"email": "ada@example.com", "password": "four words of mine"}}
     )
-    email: str
-    password: str
+    email: str = Field(max_length=254)
+    password: Password
 
 
 class Refresh(BaseModel):
-    refresh_token: str
+    refresh_token: Secret
 
 
 class PasswordChange(BaseModel):
-    old_password: str
-    new_password: str
+    old_password: Password
+    new_password: Password
 
 
 class TokenPair(BaseModel):

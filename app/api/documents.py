@@ -25,8 +25,8 @@ MEDIA_TYPES = {
 
 class DocumentUpdate(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"title": "Publishing deal, final", "standing": "signed"}})
-    title: str | None = None
-    standing: str | None = Field(default=None, description="draft, signed, superseded or none")
+    title: str | None = Field(default=None, max_length=300)
+    standing: str | None = Field(default=None, max_length=20, description="draft, signed, superseded or none")
 
 
 class Note(BaseModel):

@@ -42,7 +42,7 @@ class EventStream(StreamingResponse):
 
     def __init__(self, task: asyncio.Task[None], queue: asyncio.Queue[_Item], first: _Item) -> None:
         super().__init__(_lines(queue, first), headers=HEADERS)
-        self._task = task
+        self._task, self._queue = task, queue
 
     @classmethod
     async def open(cls, events: AsyncGenerator[Event, None]) -> Self:
@@ -62,8 +62,14 @@ class EventStream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
+            self._unread()  # makes room, so that the task need not wait for a reader who is gone
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
+            if isinstance(failure := self._unread(), Exception):
+                unexpected(failure)
+
+    def _unread(self) -> _Item | None:
+        return None if self._queue.empty() else self._queue.get_nowait()
 
 
 async def _pump(events: AsyncGenerator[Event, None], queue: asyncio.Queue[_Item]) -> None:

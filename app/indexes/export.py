@@ -79,7 +79,7 @@ def export(source: Path, target: Path, pooling: str, precision: str) -> None:
 def _pooled(model: Any, pooling: str, takes_types: bool) -> Any:
     import torch
 
-    class Pooled(torch.nn.Module):
+    class Pooled(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.model = model
