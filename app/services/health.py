@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, func, select
 
 from app.db import Database
@@ -39,7 +40,7 @@ class HealthService:
         for name, reason in self._indexes.broken.items():
             components[f"embedding:{name}"] = {"status": "down", "milliseconds": 0.0, "detail": reason}
         components["language_model"] = await self._language_model()
-        components["worker"] = await asyncio.to_thread(self._worker)
+        components["worker"] = await self._worker_report()
         needed = (components["database"], components["vectors"])
         if any(part["status"] == "down" for part in needed):
             status = "down"
@@ -75,6 +76,12 @@ class HealthService:
             report = await _timed(ask)
             self._remembered[name] = (time.monotonic(), report)
         return dict(report)
+
+    async def _worker_report(self) -> dict[str, Any]:
+        try:
+            return await asyncio.to_thread(self._worker)
+        except SQLAlchemyError:  # the database's own entry says what is wrong with it
+            return {"status": "down", "milliseconds": 0.0, "detail": "The database with the queue does not answer."}
 
     def _worker(self) -> dict[str, Any]:
         start = time.perf_counter()
