@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from app.indexes.embeddings import Dense
+from app.services.extractive import HEADLINE, PASSAGES, SENTENCE_CHARS, candidates, compose, without_titles
+from app.services.prompts import Source, label_sources
+from tests.retrievers.library import passage
+
+QUESTION = "What commission does the manager take of gross income?"
+COMMISSION = "The Manager takes a commission of seventeen percent of gross income."
+TERM = "The term of this agreement is two years from the day of its signature."
+COSTS = "No commission is due on recording costs or on money for producers."
+LAW = "The courts of England have jurisdiction over every dispute about it."
+USUAL = "A manager usually takes a commission of fifteen to twenty percent of gross income."
+
+
+def sources(*texts: str, industry: tuple[str, ...] = ()) -> list[Source]:
+    return label_sources([passage(text) for text in texts] + [passage(text, "global") for text in industry])
+
+
+def answer(question: str, given: list[Source], **values: object) -> str:
+    return compose(question, candidates(question, given), **values)  # type: ignore[arg-type]
+
+
+def lines(text: str, headline: str) -> list[tuple[str, str]]:
+    """Quoted sentence and label of each line under a headline."""
+    block = next((part for part in text.split("\n\n") if part.startswith(headline)), "")
+    return re.findall(r"^- “(.*)” \[(\w+)\]$", block, flags=re.MULTILINE)
+
+
+def test_the_best_sentences_are_quoted_with_their_labels() -> None:
+    given = sources(f"{TERM} {LAW}", f"{LAW} {COMMISSION}", industry=(USUAL,))
+    text = answer(QUESTION, given)
+    assert text.startswith(HEADLINE["personal"])
+    assert lines(text, HEADLINE["personal"]) == [(COMMISSION, "P2")]
+    assert lines(text, HEADLINE["global"]) == [(USUAL, "G1")]
+    assert TERM not in text
+
+
+def test_every_quote_is_an_exact_substring_of_its_passage() -> None:
+    given = sources(f"Commission\n{COMMISSION}\n\n{TERM}  {COSTS}", industry=(f"## Managers\n\n{USUAL} {LAW}",))
+    by_label = {source.label: source.passage.chunk.text for source in given}
+    for source, sentence in candidates(QUESTION, given):
+        assert sentence in source.passage.chunk.text
+    quoted = re.findall(r"“(.*)” \[(\w+)\]", answer(QUESTION, given))
+    assert quoted
+    for sentence, label in quoted:
+        assert sentence in " ".join(by_label[label].replace("#", " ").split()), "but for its line breaks"
+
+
+def test_the_intent_says_how_many_sentences_each_kb_gets() -> None:
+    mine = tuple(f"Deal {number} gives the manager a commission on gross income." for number in range(4))
+    theirs = tuple(f"Guide {number}: the manager has a commission on gross income." for number in range(5))
+    given = sources(*mine, industry=theirs)
+
+    def counts(intent: str) -> tuple[int, int]:
+        text = answer(QUESTION, given, intent=intent)
+        return len(lines(text, HEADLINE["personal"])), len(lines(text, HEADLINE["global"]))
+
+    assert counts("personal") == (3, 1)
+    assert counts("hybrid") == (2, 3)
+    assert counts("global") == (0, 4)
+
+
+def test_only_the_first_passages_of_each_kb_are_read() -> None:
+    texts = [f"Clause number {number} of this agreement speaks of the commission." for number in range(PASSAGES + 3)]
+    given = sources(*texts, industry=tuple(texts))
+    read = [source.label for source, _ in candidates(QUESTION, given)]
+    assert read == [f"{kb}{number}" for kb in "PG" for number in range(1, PASSAGES + 1)]
+
+
+def test_what_is_far_from_the_best_is_left_out() -> None:
+    text = answer(QUESTION, sources(COMMISSION, LAW, TERM))
+    assert lines(text, HEADLINE["personal"]) == [(COMMISSION, "P1")]
+
+
+def test_the_same_sentence_is_quoted_once() -> None:
+    text = answer(QUESTION, sources(COMMISSION, COMMISSION))
+    assert lines(text, HEADLINE["personal"]) == [(COMMISSION, "P1")]
+
+
+def test_a_long_sentence_is_cut_to_what_was_asked() -> None:
+    long = (
+        "whereas the parties "
+        + "have met and talked at length " * 30
+        + "of a commission on gross income "
+        + "and more " * 60
+    )
+    [(source, sentence)] = candidates(QUESTION, sources(long))
+    assert len(sentence) <= SENTENCE_CHARS
+    assert sentence in source.passage.chunk.text
+    assert "commission on gross income" in sentence
+
+
+def test_a_quote_stands_on_one_line() -> None:
+    broken = COMMISSION.replace(" of ", " of\n")
+    assert lines(answer(QUESTION, sources(broken)), HEADLINE["personal"]) == [(COMMISSION, "P1")]
+
+
+def test_meaning_finds_what_shares_no_word() -> None:
+    given = sources(COMMISSION, TERM)
+    question = "How long are we bound?"
+    found = candidates(question, given)
+    meanings: list[Dense] = [np.array([0, 1], np.float32), np.array([1, 0], np.float32)]
+    text = compose(question, found, np.array([1, 0], np.float32), meanings)
+    assert lines(text, HEADLINE["personal"]) == [(TERM, "P2")]
+
+
+def test_meaning_and_words_are_weighed() -> None:
+    """0.6 of similarity and 0.4 of shared words: [0.6 * 0.5 + 0.4 * 1, 0.6 * 1 + 0.4 * 0]."""
+    given = sources("The ferry commission.", "The harbour at night.")
+    meanings: list[Dense] = [np.array([0.5, 0.866], np.float32), np.array([1, 0], np.float32)]
+    text = compose("ferry commission", candidates("ferry commission", given), np.array([1, 0], np.float32), meanings)
+    assert [label for _, label in lines(text, HEADLINE["personal"])] == ["P1", "P2"]
+
+
+@pytest.mark.parametrize("similarity", [0.0, -0.2])
+def test_there_is_always_an_answer_where_there_are_sources(similarity: float) -> None:
+    """Even where no sentence is near the question: "these are the sources' own words" and then none is no answer."""
+    given = sources(LAW, TERM)
+    meanings: list[Dense] = [np.array([similarity, 1], np.float32)] * 2
+    text = compose("Wieviel?", candidates("Wieviel?", given), np.array([1, 0], np.float32), meanings)
+    assert lines(text, HEADLINE["personal"])
+
+
+@pytest.mark.parametrize("text", ["ok", "# Harbour Lane", "## Royalties\n"])
+def test_a_passage_without_a_sentence_is_quoted_as_it_is(text: str) -> None:
+    [(_, sentence)] = candidates(QUESTION, sources(text))
+    assert sentence == text.strip()
+    assert "[P1]" in answer(QUESTION, sources(text))
+
+
+def test_no_sources_give_no_answer() -> None:
+    assert answer(QUESTION, []) == ""
+
+
+def test_the_words_that_only_name_a_document_are_not_looked_for() -> None:
+    given = label_sources([passage(TERM, title="Tidewater deal")])
+    assert without_titles("What is the term of the Tidewater deal?", given) == "What is the term of the"
+    assert without_titles("What is the Tidewater deal?", given) == "What is the Tidewater deal?", "else nothing is left"
+    assert without_titles("What is the term?", []) == "What is the term?"
