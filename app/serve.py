@@ -46,6 +46,7 @@ def run(app: FastAPI, listener: socket.socket, announce: Callable[[str], None]) 
     shown = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
         app,
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,

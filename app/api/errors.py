@@ -103,7 +103,7 @@ def sentence(errors: Sequence[Any]) -> str:
         return "The body must be a JSON object, sent as application/json."
     if kind == "string_too_short" and context["min_length"] == 1:
         return f"The field '{field}' is empty; fill it in."
-    if "UploadFile" in first["msg"]:  # a form sent before a file was chosen
+    if "UploadFile" in first["msg"]:  # text was sent in its place
         return f"The field '{field}' must be a file; choose one."
     rule = _RULES.get(kind, "is not valid; see /api/openapi.json for what it may be").format(**context)
     return f"The field '{field}' {rule}."

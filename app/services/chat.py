@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse
 from loguru import logger
+from sqlalchemy.exc import IntegrityError
 
 from app.config import Settings
-from app.errors import AppError
+from app.errors import AppError, NotFound
 from app.indexes.embeddings import EmbeddingModel
 from app.llms import ChatModel
 from app.log import request_id
@@ -81,7 +82,8 @@ class ChatService(ConversationService):
         except (asyncio.CancelledError, GeneratorExit):
             if opening is not None and answer is None:
                 answer = await opening  # its thread writes the row whether anybody waits or not
-            self._save(conversation, answer, answerer.draft, request.text, "partial")
+            with suppress(AppError):  # the conversation was deleted: there is nowhere to keep it
+                self._save(conversation, answer, answerer.draft, request.text, "partial")
             raise
         except AppError as error:
             state = "partial" if answerer.draft.text else "failed"
@@ -172,11 +174,14 @@ class ChatService(ConversationService):
         message.citations = [
             citation.model_dump(mode="json") for citation in citations(draft.sources, draft.cited, question, draft.text)
         ]
-        with self._db.session() as session:
-            message = session.merge(message)
-            self._touch(session, conversation)
-            session.flush()
-            return message_public(message)
+        try:
+            with self._db.session() as session:
+                message = session.merge(message)
+                self._touch(session, conversation)
+                session.flush()
+                return message_public(message)
+        except IntegrityError:
+            raise NotFound("This conversation was deleted while it was being answered.") from None
 
 
 def _intent(retrieval: Retrieval, conversation: Conversation, question: Message) -> Event:

@@ -48,7 +48,9 @@ class ConversationService:
                 artist = session.get(Artist, artist_id)
                 if artist is None or artist.user_id != principal.user_id:
                     raise NotFound("There is no such artist.")
-            conversation = Conversation(user_id=principal.user_id, artist_id=artist_id, title=(title or UNTITLED)[:200])
+            conversation = Conversation(
+                user_id=principal.user_id, artist_id=artist_id, title=((title or "").strip() or UNTITLED)[:200]
+            )
             session.add(conversation)
             session.flush()
             return conversation_public(conversation)

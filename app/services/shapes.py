@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from app.models import KB, Intent
 
 Item = TypeVar("Item")
-Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+Id = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value),
+    Field(max_length=64),
+]
+# Something was typed, and nothing that PostgreSQL cannot store.
+Words = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 State = Literal["answered", "extractive", "direct", "nothing_found", "partial", "failed"]
 
 
@@ -73,10 +79,10 @@ class SearchAnswer(BaseModel):
 
 
 class SearchRequest(BaseModel):
-    query: str = Field(min_length=1, max_length=4000)
+    query: Words = Field(max_length=4000)
     top_k: int = Field(8, ge=1, le=50)
     intent: Intent | None = None
-    documents: list[Id] | None = None
+    documents: list[Id] | None = Field(default=None, max_length=200)
     artist_id: Id | None = None
 
 
@@ -116,9 +122,9 @@ class MessagePublic(BaseModel):
 
 class AskRequest(BaseModel):
     conversation: Id | None = None
-    text: str = Field(min_length=1, max_length=20_000)
+    text: Words = Field(max_length=20_000)
     stream: bool = False
-    documents: list[Id] | None = None
+    documents: list[Id] | None = Field(default=None, max_length=200)
     artist_id: Id | None = None
 
 

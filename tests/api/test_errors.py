@@ -64,18 +64,23 @@ def test_a_body_that_is_no_json_is_refused(user: httpx.Client, content: bytes, k
     assert SECRET not in answer.text
 
 
-def test_a_form_sent_before_a_file_was_chosen(user: httpx.Client) -> None:
-    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--x--\r\n'
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        (b'filename=""\r\n\r\n', "The field 'file' is missing; send it."),  # a browser's form with no file chosen
+        (b"\r\n\r\nsome text", "The field 'file' must be a file; choose one."),
+    ],
+)
+def test_a_form_without_its_file_says_so(user: httpx.Client, part: bytes, sentence: str) -> None:
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; ' + part + b"\r\n--x--\r\n"
     answer = user.post("/api/documents", content=form, headers={"Content-Type": "multipart/form-data; boundary=x"})
-    assert assert_error(answer, 422, "invalid_request") == "The field 'file' must be a file; choose one."
+    assert assert_error(answer, 422, "invalid_request") == sentence
 
 
 @pytest.mark.parametrize("field", ["email", "password"])
 def test_text_that_is_no_unicode_is_refused(anyone: httpx.Client, field: str) -> None:
     body = {"email": "a@example.com", "password": "three chords and the truth", field: "\ud800"}
-    answer = anyone.post(
-        "/api/auth/register", content=json.dumps(body), headers={"Content-Type": "application/json"}
-    )
+    answer = anyone.post("/api/auth/register", content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert_error(answer, 422, "invalid_request")
 
 
