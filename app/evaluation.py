@@ -66,7 +66,7 @@ class Line:
             "mrr@10": round(fmean(reciprocal_rank(found, gold, 10) for found, gold in pairs), 4),
             "ndcg@10": round(fmean(ndcg(found, gold, 10) for found, gold in pairs), 4),
             "p50_ms": round(median(times), 3),
-            "p95_ms": round(quantiles(times, n=20)[-1] if len(times) > 1 else times[0], 3),
+            "p95_ms": round(quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else times[0], 3),
         }
 
 

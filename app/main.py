@@ -76,7 +76,7 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
     """
     with ExitStack() as opened:
         prepare_data(settings)
-        engine = _open_engine(settings)
+        engine = open_engine(settings)
         opened.callback(engine.close)
         db = open_database(settings)
         opened.callback(db.close)
@@ -169,7 +169,8 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     return app
 
 
-def _open_engine(settings: Settings) -> Engine:
+def open_engine(settings: Settings) -> Engine:
+    """The embedded engine, or the server that `vectors.url` names; raises `FolderHeld` while another process has the folder."""
     if settings.vectors.url:
         return ServerEngine.connect(settings.vectors)
     return EdgeEngine(settings.data.dir / "vectors")

@@ -14,12 +14,13 @@ from app.models import DELETING, FAILED, RETIRED, STORED, Document, IndexGenerat
 
 def reindex(settings: Settings, *, model: str | None, rechunk: bool) -> Iterator[str]:
     """Yields a line for each thing done. Holds the data folder meanwhile; what is cut short goes on at the next start."""
-    from app.main import build_services, open_database, prepare_data
+    from app.main import build_services, open_database, open_engine, prepare_data
 
     prepare_data(settings)
     names = [row.name for row in settings.embeddings]
     if model is not None and model not in names:
         raise NotFound(f"There is no embedding model '{model}' in config.yaml; its rows are {', '.join(names)}.")
+    engine = open_engine(settings)  # before anything is touched: a server may hold the folder
     db = open_database(settings)
     with db.session() as session:
         # What is wrong with the live vectors is what this mends: retire their pointers so that opening does not refuse.
@@ -36,6 +37,7 @@ def reindex(settings: Settings, *, model: str | None, rechunk: bool) -> Iterator
                 .values(status=STORED, version=Document.version + 1, attempts=0, next_attempt=None, lease_until=None)
             )
     db.close()
+    engine.close()
     services = build_services(settings)
     try:
         services.indexes.drop_retired()

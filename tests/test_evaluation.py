@@ -105,7 +105,6 @@ def test_one_time_is_its_own_percentile() -> None:
     assert (figures["p50_ms"], figures["p95_ms"]) == (4.0, 4.0)
 
 
-@pytest.mark.xfail(strict=True, reason="quantiles() extrapolates past the slowest; use method='inclusive'")
 def test_no_percentile_is_slower_than_the_slowest() -> None:
     line = Line("ours", found=[["a"]] * 3, seconds=[0.001, 0.002, 0.009])
     assert line.figures([Question("1", gold("a"))] * 3)["p95_ms"] <= 9.0

@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import Namespace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from app.commands.console import open_data, print_json, say
+from app.errors import AppError
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def search(options: Namespace) -> int:
@@ -14,7 +20,8 @@ def search(options: Namespace) -> int:
 
     with open_data(options) as manager:
         principal = manager.principal(options.user)
-        request = SearchRequest(
+        request = _checked(
+            SearchRequest,
             query=options.query,
             top_k=options.top_k,
             intent=options.intent,
@@ -48,7 +55,7 @@ def ask(options: Namespace) -> int:
 
         principal = manager.principal(options.user)
         assert principal is not None
-        request = AskRequest(text=options.question, artist_id=manager.artist_id(principal, options.artist))
+        request = _checked(AskRequest, text=options.question, artist_id=manager.artist_id(principal, options.artist))
         message = asyncio.run(manager.services.chat.answer(principal, request))
     if options.json:
         print_json(message.model_dump(mode="json"))
@@ -60,3 +67,15 @@ def ask(options: Namespace) -> int:
             sys.stdout,
         )
     return 0
+
+
+def _checked(shape: type[Shape], **values: Any) -> Shape:
+    """A request from the command line; raises `AppError` with a sentence for a value that is out of bounds."""
+    try:
+        return shape(**values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0])
+        if name in ("query", "text"):
+            raise AppError("The question is empty or too long; type what you want to know.", status=422) from None
+        raise AppError(f"--{name.replace('_', '-')} is out of bounds: {first['msg']}.", status=422) from None

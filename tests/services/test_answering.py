@@ -18,7 +18,7 @@ from app.services.extractive import HEADLINE
 from app.services.prompts import Turn
 from tests.llm_calls import make, soon
 from tests.openai_server import OpenAIServer
-from tests.retrievers.library import passage, retrieval
+from tests.retrievers.library import left_open, passage, retrieval
 
 QUESTION = "What commission does my manager take?"
 MINE = passage("The Manager takes a commission of seventeen percent of gross income.", title="Harbour Lane")
@@ -209,14 +209,13 @@ def test_an_answer_that_breaks_off_keeps_what_came(openai_server: OpenAIServer) 
 
 def test_closing_the_answer_closes_the_providers_stream(openai_server: OpenAIServer) -> None:
     openai_server.script("word " * 500, token_seconds=0.01)
+    answerer = Answerer(model_of(openai_server), None)
 
-    async def leave(answerer: Answerer) -> None:
+    async def leave() -> None:
         async with aclosing(answerer.write(QUESTION, retrieval(MINE))) as pieces:
             async for _ in pieces:
                 break
-        await asyncio.sleep(0.1)
 
-    answerer = Answerer(model_of(openai_server), None)
-    asyncio.run(leave(answerer))
+    assert asyncio.run(left_open(leave())) == set()
     assert soon(lambda: openai_server.closed == 1)
     assert answerer.draft.text == "word"

@@ -22,7 +22,7 @@ from app.services.shapes import AskRequest, Event, MessagePublic
 from tests.llm_calls import soon
 from tests.openai_replies import default_reply
 from tests.openai_server import OpenAIServer
-from tests.retrievers.library import artist, chunk_ids, person, put
+from tests.retrievers.library import artist, chunk_ids, left_open, person, put
 
 QUESTION = "What commission does my manager take?"
 CONTRACT = "The Manager takes a commission of seventeen percent of gross income."
@@ -282,19 +282,18 @@ def test_closing_mid_answer_keeps_what_came_and_stops_the_provider(scene: Scene)
     scene.server.script(replying("Seventeen percent [P1] " + "and more " * 400), token_seconds=0.01)
     before = scene.server.closed
 
-    async def leave() -> str:
-        async with aclosing(scene.chat.ask(scene.lena, AskRequest(text=QUESTION))) as events:
+    conversation = scene.chat.create(scene.lena).id
+
+    async def leave() -> None:
+        request = AskRequest(text=QUESTION, conversation=conversation)
+        async with aclosing(scene.chat.ask(scene.lena, request)) as events:
             seen = 0
             async for event in events:
-                if event.name == "intent":
-                    conversation: str = event.data["conversation"]
                 seen += event.name == "token"
                 if seen == 6:
                     break
-        await asyncio.sleep(0.1)
-        return conversation
 
-    conversation = asyncio.run(leave())
+    assert asyncio.run(left_open(leave())) == set()
     assert soon(lambda: scene.server.closed == before + 1)
     [_, kept] = scene.chat.messages(scene.lena, conversation).items
     assert kept.state == "partial"
@@ -344,6 +343,23 @@ def test_cancelling_while_the_answer_is_being_opened_leaves_one(scene: Scene, mo
     time.sleep(0.3)
     states = [message.state for message in scene.chat.messages(scene.lena, conversation).items]
     assert states == [None, "partial"]
+
+
+def test_a_conversation_deleted_meanwhile_takes_its_answer_with_it(scene: Scene) -> None:
+    conversation = scene.chat.create(scene.lena).id
+
+    async def delete_half_way() -> None:
+        request = AskRequest(text=QUESTION, conversation=conversation)
+        async with aclosing(scene.chat.ask(scene.lena, request)) as events:
+            async for event in events:
+                if event.name == "sources":
+                    scene.chat.delete(scene.lena, conversation)
+
+    with pytest.raises(NotFound, match="deleted while it was being answered"):
+        asyncio.run(delete_half_way())
+    with scene.services.db.reading() as session:
+        query = select(Message).where(Message.conversation_id == int(conversation))
+        assert session.exec(query).all() == []
 
 
 def test_a_failing_search_keeps_the_question(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

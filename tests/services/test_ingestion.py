@@ -209,6 +209,25 @@ def test_the_oldest_waiting_document_is_taken_first(bench: Bench, quick_reading:
     assert (bench.row(first).status, bench.row(second).status) == (READY, STORED)
 
 
+def test_a_chunks_id_depends_on_everything_that_makes_it_another() -> None:
+    def identity(number: int = 0, **values: Any) -> str:
+        given = {"id": "d", "kb": "personal", "user_id": "u", "version": 1, "title": "", "filename": "", "suffix": ""}
+        return chunk_id(Document(**(given | values)), number)
+
+    others = [
+        identity(1),
+        identity(id="e"),
+        identity(kb="global", user_id=None),
+        identity(user_id="v"),
+        identity(version=2),
+    ]
+    assert len({identity(), *others}) == 6
+    assert identity(title="renamed", standing="signed", artist_id="a") == identity()
+    assert identity() == "62cc048d-069c-56d2-b74e-39a6a04445d5", (
+        "ids are stored in vectors: the formula must not change"
+    )
+
+
 @pytest.mark.parametrize(
     ("data", "filename", "sentence"),
     [
@@ -308,6 +327,13 @@ def test_a_waiting_document_does_not_hold_up_the_others(bench: Bench, quick_read
         failing(bench, patch, Unavailable("down"))
         bench.ingestion.run_once()
     bench.ingestion.run_once()
+    assert (bench.row(first).status, bench.row(second).status) == (STORED, READY)
+
+
+def test_a_document_at_another_process_does_not_hold_up_the_others(bench: Bench, quick_reading: None) -> None:
+    first, second = bench.upload(), bench.upload()
+    bench.change(first, lease_until=bench.clock() + timedelta(seconds=100))
+    assert bench.ingestion.run_once()
     assert (bench.row(first).status, bench.row(second).status) == (STORED, READY)
 
 
@@ -576,6 +602,7 @@ def test_deleting_while_it_is_ingested_leaves_nothing_at_once(
         interrupt(bench, monkeypatch, lambda: delete(bench.anna, document_id))
     assert bench.ingestion.run_once()
     assert bench.row(document_id).status == DELETING
+    assert when == "embedding" or bench.chunks(document_id) == [], "its text is not written after the deletion"
     assert not any(bench.points(document_id).values())
     assert bench.ingestion.run_once(), "without waiting for a lease"
     bench.assert_gone(document_id)

@@ -146,7 +146,6 @@ def test_an_unknown_model_is_an_error_that_names_the_rows(place: Place) -> None:
     assert generations(place.settings, "bm25") == before
 
 
-@pytest.mark.xfail(strict=True, reason="app.reindex retires the pointers before it knows that it may have the folder")
 def test_while_a_server_runs_nothing_is_touched(place: Place) -> None:
     before = generations(place.settings, "bm25")
     with opened(place.settings) as services:
