@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.errors import AppError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what was asked, 1 with one sentence on standard error when not."""
     options = build_parser().parse_args(arguments)
+    os.umask(0o077)  # what this program writes is its owner's alone
     module, name = options.run.split(":")
     try:
         # Heavy parts load only after the command line was understood.

@@ -45,7 +45,7 @@ class Place:
             for name, language in (("bm25", "english"), ("other", self.other))
         ]
         chunking = {"body_tokens": self.body_tokens, "overlap_tokens": 8}
-        return settings_in(self.folder, embeddings=rows, chunking=chunking, llm={"provider": "none"})
+        return settings_in(self.folder, embeddings=rows, chunking=chunking, ingestion={"attempts": 1})
 
 
 @pytest.fixture(scope="module")

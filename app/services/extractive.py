@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,8 +20,14 @@ SENTENCES: dict[Intent, dict[KB, int]] = {
     "global": {"personal": 0, "global": 4},
     "hybrid": {"personal": 2, "global": 3},
 }
-PASSAGES = 4  # of each kb: the first ones hold the answer or none does
+PASSAGES = 6  # of each kb: the first ones hold the answer or none does
 MEANING_WEIGHT = 0.6  # against shared words; the split that fusion uses for dense and sparse
+HEADING_WEIGHT = 0.3  # for a clause whose heading is what was asked
+_HEADING = re.compile(
+    r"(?:(?:section|article|clause)\s+)?(?:[\dA-Za-z]{1,4}(?:\.\d+)*[.)]\s*){0,4}([A-Z][^.:;]{2,60})[.:]\s",
+    re.IGNORECASE,
+)
+NAME_CHARS = 5  # a shorter beginning of a title's word is chance
 NEAR_BEST = 0.72  # of the best sentence's score: what is further off is noise
 
 HEADLINE: dict[KB, str] = {"personal": "From your documents:", "global": "From industry knowledge:"}
@@ -35,18 +42,27 @@ def candidates(question: str, sources: Sequence[Source]) -> list[tuple[Source, s
             continue
         places[source.passage.kb] -= 1
         text = source.passage.chunk.text
-        for sentence in sentences(text) or [text.strip()]:
-            found.append(
-                (source, sentence if len(sentence) <= SENTENCE_CHARS else excerpt(question, sentence, SENTENCE_CHARS))
-            )
+        found += [(source, _fitting(question, sentence)) for sentence in sentences(text) or [text.strip()]]
     return found
+
+
+def clause_heading(sentence: str) -> str:
+    """The heading a contract's clause begins with, such as "Governing Law" in "H. Governing Law. Agreement shall ..."."""
+    found = _HEADING.match(sentence)
+    return found.group(1) if found else ""
 
 
 def without_titles(question: str, sources: Sequence[Source]) -> str:
     """The question without the words that name a document, so that "the term of the Tidewater deal" looks for a term;
     unchanged when nothing else would be left.
     """
-    named = set().union(*(words(source.passage.document.title) for source in sources)) if sources else set()
+    titles = set().union(*(words(source.passage.document.title) for source in sources)) if sources else set()
+    # A file name runs words together: "TEARDROPGOLFCO" is named by "Teardrop".
+    named = {
+        word
+        for word in words(question)
+        if word in titles or (len(word) >= NAME_CHARS and any(title.startswith(word) for title in titles))
+    }
     if not words(question) - named:
         return question
     return " ".join(word for word in question.split() if not (own := words(word)) or own - named)
@@ -88,10 +104,20 @@ def _scores(question: str, texts: Sequence[str], asked: Dense | None, meanings: 
     rarity = rarities(wanted, bags)
     whole = sum(rarity.values()) or 1.0
     said = np.array([sum(rarity[word] for word in wanted & bag) / whole for bag in bags])
+    headed = np.array([len(wanted & words(clause_heading(text))) / max(len(wanted), 1) for text in texts])
     if asked is None or meanings is None or not len(texts):
-        return said
+        return said + HEADING_WEIGHT * headed
     meant = np.array([float(asked @ meaning) for meaning in meanings])
-    return MEANING_WEIGHT * meant + (1 - MEANING_WEIGHT) * said
+    return MEANING_WEIGHT * meant + (1 - MEANING_WEIGHT) * said + HEADING_WEIGHT * headed
+
+
+def _fitting(question: str, sentence: str) -> str:
+    """A sentence no longer than it may be: its beginning where its heading is what was asked, else the part that fits."""
+    if len(sentence) <= SENTENCE_CHARS:
+        return sentence
+    if words(clause_heading(sentence)) & words(question):
+        return sentence[:SENTENCE_CHARS].rsplit(" ", 1)[0]
+    return excerpt(question, sentence, SENTENCE_CHARS)
 
 
 def _one_line(text: str) -> str:

@@ -70,7 +70,6 @@ def test_two_users_never_meet(world: World) -> None:
             assert documents(retrieval) >= {own, world.industry}
             seen = set(outcomes(retrieval))
             assert seen.isdisjoint(chunk_ids(world.library.services, other))
-            assert retrieval.trace.dropped == 0
 
 
 def test_the_global_kb_is_the_same_for_everybody(world: World) -> None:
@@ -98,7 +97,8 @@ def test_an_artists_scope_holds_theirs_and_what_is_for_all(world: World) -> None
     change(services, hers, artist_id=kite)
     moved = world.search(lena, artist_id=ferry)
     assert hers not in documents(moved)
-    assert moved.trace.dropped == 1
+    assert [outcomes(moved)[one] for one in chunk_ids(services, hers)] == ["dropped"]
+    assert moved.trace.dropped >= 1
 
 
 def test_chosen_documents_limit_both_kbs(world: World) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from app.indexes.engine import Query
 from app.models import Intent
-from app.principal import Principal
-from tests.retrievers.library import artist, change, chunk_ids, person, put
+from app.principal import Principal, system
+from tests.retrievers.library import artist, chunk_ids, person, put
 from tests.retrievers.world import (
     MINE,
     MODELS,
@@ -45,7 +45,8 @@ def crowded(world: World) -> Iterator[Principal]:
     pages = [put(services, f"Rule {number}: the Gannet festival pays fees in part {number}.") for number in range(8)]
     yield mara
     for page in pages:
-        change(services, page, status="deleting")
+        services.documents.delete(system("test"), page)
+    services.ingestion.run_all()
 
 
 @pytest.mark.parametrize(("intent", "personal"), [("personal", 6), ("hybrid", 4), ("global", 0)])

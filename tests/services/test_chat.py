@@ -22,7 +22,7 @@ from app.services.shapes import AskRequest, Event, MessagePublic
 from tests.llm_calls import soon
 from tests.openai_replies import default_reply
 from tests.openai_server import OpenAIServer
-from tests.retrievers.library import artist, chunk_ids, left_open, person, put
+from tests.retrievers.library import artist, change, chunk_ids, left_open, person, put
 
 QUESTION = "What commission does my manager take?"
 CONTRACT = "The Manager takes a commission of seventeen percent of gross income."
@@ -416,7 +416,11 @@ def test_named_documents_are_all_that_is_read(scene: Scene) -> None:
     put(scene.services, "New deal: the manager takes a commission of twelve percent.", owner=asker)
     events = scene.ask(asker=asker, documents=[one])
     assert {source["document_id"] for source in of(events, "sources")["citations"]} == {one}
-    assert of(events, "intent")["intent"] == "personal"
+    shared = put(scene.services, INDUSTRY.replace("fifteen", "ten"))
+    events = scene.ask(asker=asker, documents=[shared])
+    assert {source["document_id"] for source in of(events, "sources")["citations"]} == {shared}
+    assert of(events, "intent")["intent"] == "global", "whatever the question sounds like"
+    change(scene.services, shared, status="deleting")
 
 
 def test_a_conversation_about_one_artist_stays_with_them(scene: Scene) -> None:

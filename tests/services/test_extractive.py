@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from app.indexes.embeddings import Dense
-from app.services.extractive import HEADLINE, PASSAGES, SENTENCE_CHARS, candidates, compose, without_titles
+from app.services.extractive import (
+    HEADLINE,
+    PASSAGES,
+    SENTENCE_CHARS,
+    candidates,
+    clause_heading,
+    compose,
+    without_titles,
+)
 from app.services.prompts import Source, label_sources
 from tests.retrievers.library import passage
 
@@ -143,3 +151,30 @@ def test_the_words_that_only_name_a_document_are_not_looked_for() -> None:
     assert without_titles("What is the term of the Tidewater deal?", given) == "What is the term of the"
     assert without_titles("What is the Tidewater deal?", given) == "What is the Tidewater deal?", "else nothing is left"
     assert without_titles("What is the term?", []) == "What is the term?"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "heading"),
+    [
+        ("H. Governing Law. Agreement shall be governed by the laws of Nevada.", "Governing Law"),
+        ("1. Term and Termination. A. Term. The term is two years.", "Term and Termination"),
+        ("Section 14. Notices: by letter.", "Notices"),
+        ("the artist owns the masters", ""),
+    ],
+)
+def test_a_clause_is_known_by_its_heading(sentence: str, heading: str) -> None:
+    assert clause_heading(sentence) == heading
+
+
+def test_a_long_clause_whose_heading_is_asked_is_quoted_from_its_beginning() -> None:
+    clause = "A. Term. The term of this agreement is three years from the first release" + ", and so it goes on" * 40 + "."
+    other = "During the term the manager keeps the term sheet of every term deal in a folder that nobody else may open."
+    source = Source("P1", passage(f"{other} {clause}"))
+    text = compose("What is the term?", candidates("What is the term?", [source]), intent="personal")
+    assert text.splitlines()[1].startswith("- “A. Term. The term of this agreement is three years")
+
+
+def test_words_that_name_a_document_are_not_looked_for() -> None:
+    source = Source("P1", passage("The term is three years.", title="TEARDROPGOLFCO-ENDORSEMENT_AGREEMENT"))
+    assert without_titles("What is the term of the Teardrop endorsement agreement?", [source]) == "What is the term of the"
+    assert without_titles("Teardrop endorsement agreement?", [source]) == "Teardrop endorsement agreement?"

@@ -20,6 +20,12 @@ from tests.openai_server import OpenAIServer
 PARTS = {"database", "vectors", "embedding:minilm", "embedding:bm25", "language_model", "worker"}
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first call of a language model imports for a second or more: on a busy machine longer than a check may take."""
+    monkeypatch.setattr(module, "CHECK_SECONDS", 30.0)
+
+
 def health(services: Services, model: ChatModel | None = None, db: Database | None = None) -> HealthService:
     return HealthService(db or services.db, services.indexes, model)
 
