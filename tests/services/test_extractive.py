@@ -167,14 +167,26 @@ def test_a_clause_is_known_by_its_heading(sentence: str, heading: str) -> None:
 
 
 def test_a_long_clause_whose_heading_is_asked_is_quoted_from_its_beginning() -> None:
-    clause = "A. Term. The term of this agreement is three years from the first release" + ", and so it goes on" * 40 + "."
-    other = "During the term the manager keeps the term sheet of every term deal in a folder that nobody else may open."
-    source = Source("P1", passage(f"{other} {clause}"))
-    text = compose("What is the term?", candidates("What is the term?", [source]), intent="personal")
-    assert text.splitlines()[1].startswith("- “A. Term. The term of this agreement is three years")
+    clause = (
+        "A. Term. It is three years from the first release"
+        + ", and so it goes on" * 40
+        + ", then its term sees a renewal."
+    )
+    question = "What is the term and is there a renewal?"
+    [(_, sentence)] = candidates(question, [Source("P1", passage(clause))])
+    assert sentence.startswith("A. Term. It is three years")
+    assert len(sentence) <= SENTENCE_CHARS
 
 
 def test_words_that_name_a_document_are_not_looked_for() -> None:
     source = Source("P1", passage("The term is three years.", title="TEARDROPGOLFCO-ENDORSEMENT_AGREEMENT"))
-    assert without_titles("What is the term of the Teardrop endorsement agreement?", [source]) == "What is the term of the"
+    assert (
+        without_titles("What is the term of the Teardrop endorsement agreement?", [source]) == "What is the term of the"
+    )
     assert without_titles("Teardrop endorsement agreement?", [source]) == "Teardrop endorsement agreement?"
+
+
+def test_the_clause_that_is_asked_for_comes_before_sentences_that_mention_it() -> None:
+    mention = "During the term the manager keeps every paper of the artist in one folder."
+    clause = "A. Term. Three years run from the first release of a record."
+    assert lines(answer("What is the term?", sources(f"{mention} {clause}")), HEADLINE["personal"])[0] == (clause, "P1")
