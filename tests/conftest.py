@@ -41,7 +41,12 @@ def settings_in(folder: Path, models: Path | None = None, **overrides: Any) -> S
 def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may find a key or an address in the environment of whoever runs it."""
     for name in [*os.environ]:
-        if name.startswith("AIM_") or name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DATABASE_URL", "QDRANT_COLLECTION"):
+        if name.startswith("AIM_") or name in (
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "DATABASE_URL",
+            "QDRANT_COLLECTION",
+        ):
             monkeypatch.delenv(name)
 
 
@@ -70,7 +75,9 @@ def services(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iter
 
 
 @pytest.fixture(scope="module")
-def services_with_model(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[tuple[Services, OpenAIServer]]:
+def services_with_model(
+    tmp_path_factory: pytest.TempPathFactory, models_dir: Path
+) -> Iterator[tuple[Services, OpenAIServer]]:
     """The same with a language model: a real HTTP server that speaks the OpenAI protocol."""
     with OpenAIServer() as server:
         llm = {"provider": "openai_like", "base_url": server.base_url, "model": "test-model", "retries": 1}

@@ -284,6 +284,7 @@ def test_wrong_settings_are_one_sentence(call: Call, monkeypatch: pytest.MonkeyP
 
 # Documents
 
+
 def test_ingest_and_search_with_the_models_that_ship(tmp_path: Path, models_dir: Path) -> None:
     """The default configuration, MiniLM and BM25, in processes of their own."""
     terminal = Terminal(tmp_path / "data")

@@ -26,7 +26,10 @@ def test_quickstart_runs(tmp_path: Path, models_dir: Path, monkeypatch: pytest.M
     notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
     nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     printed = "".join(
-        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "stream"
+        output.get("text", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
     )
     assert "ready booking-note" in printed
     assert "1,200 euros" in printed

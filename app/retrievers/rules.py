@@ -52,8 +52,8 @@ _PAPER_FACT = re.compile(
 )
 _GENERAL = re.compile(
     # "What is a ..." asks about the industry; "what is the ..." is as likely about a paper.
-    r"\b((what is|what's|what are|how much (is|are))(?! (the|this|that|these|those|his|her|their|its)\b)|what does .{1,40} mean|"
-    r"how do(es)?|how much do(es)?|why do(es)?|when do(es)?|explain|define|"
+    r"\b((what is|what's|what are|how much (is|are)|(how|when|why|how much) do(es)?)"
+    r"(?! (the|this|that|these|those|my|our|his|her|their|its)\b)|what does .{1,40} mean|explain|define|"
     r"difference between|in general|usual(ly)?|typically|typical|normally|customary|average|standard|industry|market|trend(s|ing)?|"
     r"best practices?|which (platforms?|organi[sz]ations?|societ(y|ies))|examples? of|who (pays|collects|owns))\b",
     re.IGNORECASE,

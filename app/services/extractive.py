@@ -82,9 +82,11 @@ def compose(
     """
     scores = _scores(question, [sentence for _, sentence in found], asked, meanings)
     parts: list[str] = []
-    best = float(scores.max()) if len(scores) else 0.0
+    overall = float(scores.max()) if len(scores) else 0.0
     for kb, places in SENTENCES[intent].items():
         mine = [i for i in np.argsort(-scores, kind="stable") if found[i][0].passage.kb == kb]
+        # One's own papers are measured by their own best sentence: general text never crowds them out.
+        best = float(scores[mine[0]]) if kb == "personal" and mine else overall
         lines: list[str] = []
         for i in mine:
             source, sentence = found[i]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from loguru import logger
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, func, select
 
@@ -113,6 +114,10 @@ async def _timed(ask: Callable[[], Awaitable[object]]) -> dict[str, Any]:
         detail = error.sentence
     except TimeoutError:
         detail = f"No answer within {CHECK_SECONDS:.0f} seconds."
+    except Exception as error:
+        # Whatever a part's library raises, the report of the others must not be lost.
+        logger.bind(error=type(error).__name__).warning("health check failed")
+        detail = "This part failed unexpectedly; see the log."
     report: dict[str, Any] = {
         "status": "down" if detail else "ok",
         "milliseconds": round((time.perf_counter() - start) * 1000, 2),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,15 @@ def test_what_an_admin_deleted_stays_deleted_until_its_file_changes(place: Place
     assert place.load() == 0
     place.write("royalties.md", "# Royalties\n\nNow they are paid per stream.\n")
     assert place.load() == 1
+
+
+def test_an_admins_own_file_of_the_same_name_stays(place: Place) -> None:
+    place.load()
+    source = io.BytesIO(b"# Our own royalties guide\n\nRead this first.\n")
+    own = place.documents.receive(system("admin"), kb="global", filename="royalties.md", source=source)
+    place.write("royalties.md", "# Royalties\n\nNow they are paid per stream.\n")
+    place.load()
+    assert place.documents.get(system("admin"), own.id).status == STORED
 
 
 def test_a_crash_before_the_file_was_stamped_loads_it_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
