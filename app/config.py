@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from app.errors import ConfigError
 
@@ -121,12 +123,64 @@ class IngestionSettings(Section):
     max_text_chars: int = Field(20_000_000, ge=1000)
 
 
+def is_private_way(address: str) -> bool:
+    """Whether nobody on the way can read or change what goes to this address: HTTPS, or HTTP on this machine."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or "#" in address or len(address.split()) != 1:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
+
+
+def _issuer(address: str) -> str:
+    if not is_private_way(address) or "?" in address:
+        raise ValueError(
+            "give the provider's issuer as https://name.example, without query; http works on loopback only"
+        )
+    return address
+
+
+class IdentityProvider(Section):
+    """One OpenID provider: a row of `auth.providers`. Without a secret it is a public client, protected by PKCE alone."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    label: str = Field(min_length=1, max_length=40)
+    issuer: Annotated[str, Field(max_length=255), AfterValidator(_issuer)]
+    client_id: str = Field(min_length=1, max_length=255)
+    client_secret: SecretStr | None = None
+    scopes: tuple[str, ...] = ("openid", "email")
+
+    @model_validator(mode="after")
+    def _asks_who(self) -> IdentityProvider:
+        if "openid" not in self.scopes:
+            raise ValueError("scopes lack 'openid'; add it")
+        return self
+
+
 class AuthSettings(Section):
     registration: Literal["open", "closed"] = "open"
     access_minutes: int = Field(10, ge=1)
     refresh_days: int = Field(7, ge=1)
     idle_hours: int = Field(12, ge=1)
     trusted_days: int = Field(30, ge=1)
+    providers: tuple[IdentityProvider, ...] = ()
+
+    @model_validator(mode="after")
+    def _providers_have_names_of_their_own(self) -> AuthSettings:
+        names = [row.name for row in self.providers]
+        if len(names) != len(set(names)):
+            raise ValueError("two providers have the same name; give each its own")
+        return self
 
 
 class LogSettings(Section):

@@ -28,6 +28,7 @@ from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
 from app.services.health import HealthService
+from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
 from app.services.search import SearchService
@@ -99,6 +100,7 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             settings=settings,
             db=db,
             users=users,
+            identities=IdentityService(db, audit, settings.auth),
             sessions=SessionService(db, settings.auth),
             artists=ArtistService(db, audit),
             documents=documents,
@@ -124,9 +126,10 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     from app.api.limits import BodyLimits
     from app.api.router import api_router
     from app.api.slash import strip_trailing_slash
-    from app.auth import pages
+    from app.auth import oidc_pages, pages
     from app.auth.authenticate import Authenticator
     from app.auth.guard import Guard, gradio_user
+    from app.auth.oidc import open_providers
     from app.auth.tokens import Tokens
     from app.ui.application import PAGE_PATHS, build_application, mount_options
     from app.worker import Worker
@@ -154,9 +157,11 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     )  # fmt: skip
     tokens = Tokens(load_secret(settings.data.dir / "secrets" / "jwt.key"), settings.auth.access_minutes)
     app.state.services, app.state.tokens = made, tokens
+    app.state.openid = open_providers(settings)
     api_errors.install(app)
     app.include_router(api_router)
     app.include_router(pages.router)
+    app.include_router(oidc_pages.router)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*SSR")  # several pages and a mount turn it off, which it is
         gradio.mount_gradio_app(

@@ -85,6 +85,26 @@ class LoginSession(SQLModel, table=True):
     revoked: bool = False
 
 
+class Identity(SQLModel, table=True):
+    """Who a user is at an OpenID provider. `subject` is the provider's own lasting id; an e-mail address never counts."""
+
+    __tablename__ = "identities"
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=36)
+    user_id: str = Field(sa_column=_owned_by("users.id"))
+    issuer: str = Field(max_length=255)
+    subject: str = Field(max_length=255)
+    created: datetime = Field(default_factory=now)
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+
+class SpentHandshake(SQLModel, table=True):
+    """A sign-in at a provider that came back: it is not taken a second time. Kept until it would have expired."""
+
+    __tablename__ = "spent_handshakes"
+    id: str = Field(primary_key=True, max_length=64)
+    expires: datetime = Field(index=True)
+
+
 class Artist(SQLModel, table=True):
     __tablename__ = "artists"
     id: str = Field(default_factory=new_id, primary_key=True, max_length=36)

@@ -10,10 +10,21 @@ import yaml
 from pydantic import BaseModel
 
 from app import config
-from app.config import ALIASES, ROOT, EmbeddingRow, Section, Settings, child_environment, load_settings, quiet_libraries
+from app.config import (
+    ALIASES,
+    ROOT,
+    EmbeddingRow,
+    IdentityProvider,
+    Section,
+    Settings,
+    child_environment,
+    load_settings,
+    quiet_libraries,
+)
 from app.errors import ConfigError
 
 ROW = {"name": "bm25", "provider": "bm25", "model": "english", "enabled": True}
+PROVIDER = {"name": "corp", "label": "Corp", "issuer": "https://id.example.org", "client_id": "x"}
 
 
 def sections() -> Iterator[tuple[str, type[BaseModel]]]:
@@ -117,6 +128,62 @@ def test_a_value_out_of_bounds_is_told_with_its_name(section: str, key: str, val
 )
 def test_a_wrong_embedding_row_is_told_with_its_place(rows: Any, words: str) -> None:
     assert words in refusal(embeddings=rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "Corp"}, "'auth.providers.0.name'"),
+        ({"name": "a/b"}, "'auth.providers.0.name'"),
+        ({"label": ""}, "'auth.providers.0.label'"),
+        ({"issuer": "http://id.example.org"}, "http works on loopback only"),
+        ({"issuer": "http://127.0.0.1.example.org"}, "'auth.providers.0.issuer'"),
+        ({"issuer": "https://dana@id.example.org"}, "'auth.providers.0.issuer'"),
+        ({"issuer": "https://id.example.org#x"}, "'auth.providers.0.issuer'"),
+        ({"issuer": "https://id.example.org?x"}, "'auth.providers.0.issuer'"),
+        ({"issuer": "https://id.example.org:web"}, "'auth.providers.0.issuer'"),
+        ({"issuer": "https://"}, "'auth.providers.0.issuer'"),
+        ({"issuer": "file:///etc/passwd"}, "'auth.providers.0.issuer'"),
+        ({"client_id": ""}, "'auth.providers.0.client_id'"),
+        ({"client_secret": ["hunter2"]}, "'auth.providers.0.client_secret'"),
+        ({"scopes": ["email"]}, "scopes lack 'openid'; add it"),
+        ({"secret": "hunter2"}, "'auth.providers.0.secret', which is no setting"),
+    ],
+)
+def test_a_wrong_provider_is_told_with_its_place(changes: dict[str, Any], words: str) -> None:
+    sentence = refusal(auth={"providers": [PROVIDER | changes]})
+    assert words in sentence
+    assert "hunter2" not in sentence
+
+
+def test_providers_have_names_of_their_own() -> None:
+    assert "two providers have the same name" in refusal(auth={"providers": [PROVIDER, PROVIDER]})
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["https://id.example.org/", "https://id.example.org:8443/realms/a", "http://127.0.0.1:9", "http://[::1]:9"],
+)
+def test_providers_come_from_the_environment_with_their_secret(issuer: str) -> None:
+    row = PROVIDER | {"issuer": issuer, "client_secret": "hunter2"}
+    settings = load_settings(env={"AIM_AUTH__PROVIDERS": yaml.safe_dump([row], default_flow_style=True, width=999)})
+    (provider,) = settings.auth.providers
+    assert provider.issuer == issuer
+    assert provider.client_secret is not None
+    assert provider.client_secret.get_secret_value() == "hunter2"
+    assert provider.scopes == ("openid", "email")
+    assert "hunter2" not in repr(settings)
+
+
+def test_the_provider_shown_in_config_yaml_works() -> None:
+    """Row and variable stand there as comments."""
+    lines = (ROOT / "config.yaml").read_text(encoding="utf-8").splitlines()
+    shown = [line.removeprefix("  #  ") for line in lines if line.startswith("  #  ")]
+    (row,) = yaml.safe_load("\n".join(shown))
+    assert set(row) == set(IdentityProvider.model_fields)
+    load_settings(env={}, auth={"providers": [row]})
+    name, _, value = next(line for line in lines if "AIM_AUTH__PROVIDERS" in line).strip("# ").partition("=")
+    assert load_settings(env={name: value}).auth.providers[0].name == "corp"
 
 
 @pytest.mark.parametrize("section", [name for name, _ in sections()])

@@ -32,14 +32,14 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def home(request: Request) -> Response:
-    return RedirectResponse(HOME if _principal(request) else "/login", 303)
+    return RedirectResponse(HOME if principal_of(request) else "/login", 303)
 
 
 @router.get("/login")
 def login_page(request: Request, next: str = "") -> Response:
-    if _principal(request) is not None:
+    if principal_of(request) is not None:
         return RedirectResponse(local_path(next), 303)
-    return _page(request, "login.html", next)
+    return show_page(request, "login.html", next)
 
 
 @router.post("/login")
@@ -52,9 +52,9 @@ def login(request: Request, email: Text = "", password: Text = "", trusted: Text
 
 @router.get("/register")
 def register_page(request: Request, next: str = "") -> Response:
-    if _principal(request) is not None:
+    if principal_of(request) is not None:
         return RedirectResponse(local_path(next), 303)
-    return _page(request, "register.html", next)
+    return show_page(request, "register.html", next)
 
 
 @router.post("/register")
@@ -97,14 +97,14 @@ def _enter(request: Request, page: str, act: Callable[[], User], email: str, tru
     try:
         user = act()
     except AppError as error:
-        response = _page(
-            request, page, next, email=email, trusted=bool(trusted), error=error.sentence, status=error.status
-        )
-        if error.retry_after is not None:
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
+        return show_page(request, page, next, email=email, trusted=bool(trusted), error=error)
+    return enter(request, user, bool(trusted), next)
+
+
+def enter(request: Request, user: User, trusted: bool, next: str) -> Response:
+    """Open a session for the user, hand the browser its cookie and lead it on."""
     _close_current(request)  # a new sign-in is a new session, never one that was there before
-    secret, _ = _sessions(request).open_browser(user.id, bool(trusted))
+    secret, _ = _sessions(request).open_browser(user.id, trusted)
     entered = RedirectResponse(local_path(next), 303)
     secure = request.url.scheme == "https"
     entered.set_cookie(
@@ -120,35 +120,33 @@ def _enter(request: Request, page: str, act: Callable[[], User], email: str, tru
     return entered
 
 
-def _page(
-    request: Request,
-    page: str,
-    next: str,
-    *,
-    email: str = "",
-    trusted: bool = False,
-    error: str | None = None,
-    status: int = 200,
+def show_page(
+    request: Request, page: str, next: str, *, email: str = "", trusted: bool = False, error: AppError | None = None
 ) -> HTMLResponse:
+    """A sign-in page, with the sentence and the status of `error`."""
     html = _templates.get_template(page).render(
         email=email,
         trusted=trusted,
-        error=error,
+        error=error.sentence if error is not None else None,
         next=local_path(next) if next else "",
+        providers=list(getattr(request.app.state, "openid", ())),
         registration_open=_users(request).registration_open,
         trusted_days=_sessions(request).trusted_seconds // 86_400,
         shortest=SHORTEST,
     )
-    return HTMLResponse(html, status)
+    response = HTMLResponse(html, error.status if error is not None else 200)
+    if error is not None and error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _close_current(request: Request) -> None:
-    principal = _principal(request)
+    principal = principal_of(request)
     if principal is not None and principal.kind == "session" and principal.session_id is not None:
         _sessions(request).close(principal.session_id)
 
 
-def _principal(request: Request) -> Principal | None:
+def principal_of(request: Request) -> Principal | None:
     principal = getattr(request.state, "principal", None)
     return principal if isinstance(principal, Principal) else None
 

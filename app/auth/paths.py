@@ -20,6 +20,7 @@ _OWN = {
     ("/favicon.ico", _READ),
 }  # fmt: skip
 _OWN_METHODS = dict(_OWN)
+_PROVIDER = re.compile(r"/login/oidc/[a-z0-9][a-z0-9-]{0,30}(?:/callback)?")
 
 _OPEN_API = {
     ("GET", "/api/health"), ("HEAD", "/api/health"), ("POST", "/api/auth/register"), ("POST", "/api/auth/token"),
@@ -76,6 +77,8 @@ class Doors:
         if method in _OWN_METHODS.get(path, ()):
             cache = "public, max-age=86400" if path == "/favicon.ico" else "no-store"
             return Door(path, "own", anonymous=True, small=True, cache=cache)
+        if method == "GET" and _PROVIDER.fullmatch(path):
+            return Door("/login/oidc", "own", anonymous=True)
         return None
 
     def _gradio(self, method: str, path: str) -> Door | None:

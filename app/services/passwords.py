@@ -18,6 +18,9 @@ SHORTEST, LONGEST = 12, 128  # characters; OWASP ASVS 5.0, 6.2.1 and 6.2.9 ask f
 MEMORY_KIB, PASSES, LANES = 19_456, 2, 1
 
 
+UNUSABLE = "!"  # in place of a hash: this account has no password, and none is right
+
+
 class WeakPassword(AppError):
     status, code = 422, "weak_password"
 
@@ -42,15 +45,16 @@ class Passwords:
             return self._hasher.hash(_bytes(password))
 
     def matches(self, password: str, stored: str | None) -> bool:
-        """Compare; `stored=None` (no such user) spends the same time and is never true.
+        """Compare; `stored=None` (no such user) and `UNUSABLE` spend the same time and are never true.
 
         A password longer than may be chosen is refused unread: hashing a megabyte is somebody else's wish.
         """
         if len(password) > 4 * LONGEST or len(_normal(password)) > LONGEST:
             return False
+        known = stored if stored and stored != UNUSABLE else None
         with self._turn():
             try:
-                return self._hasher.verify(stored or self._nobody, _bytes(password)) and stored is not None
+                return self._hasher.verify(known or self._nobody, _bytes(password)) and known is not None
             except (VerificationError, InvalidHashError):
                 return False
 

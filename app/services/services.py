@@ -14,6 +14,7 @@ from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
 from app.services.health import HealthService
+from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
 from app.services.search import SearchService
@@ -26,6 +27,7 @@ class Services:
     settings: Settings
     db: Database
     users: UserService
+    identities: IdentityService
     sessions: SessionService
     artists: ArtistService
     documents: DocumentService

@@ -144,7 +144,7 @@ class UserService:
             return session.exec(select(User).where(User.email == account)).first()
 
     def _create(self, email: str, password: str, role: Role, action: str, by: Principal | None) -> User:
-        account = _checked_email(email)
+        account = checked_email(email)
         check_password(password)
         taken = Conflict(
             "An account with this e-mail address exists already; sign in instead.", code="already_registered"
@@ -185,7 +185,8 @@ class UserService:
         return [UserPublic.model_validate(user, from_attributes=True) for user in users]
 
 
-def _checked_email(email: str) -> str:
+def checked_email(email: str) -> str:
+    """The address as accounts are named by it; raises `InvalidEmail`."""
     account = email.strip().casefold()
     if not _EMAIL.fullmatch(account):
         raise InvalidEmail("This is not an e-mail address; it looks like name@example.com.")

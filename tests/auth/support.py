@@ -16,6 +16,7 @@ from app.config import AuthSettings
 from app.db import Database
 from app.models import User
 from app.services.audit import AuditLog
+from app.services.identities import IdentityService
 from app.services.sessions import SessionService
 from app.services.users import UserService
 
@@ -47,6 +48,7 @@ class Accounts:
     db: Database
     users: UserService
     sessions: SessionService
+    identities: IdentityService
     tokens: Tokens
     authenticator: Authenticator
     clock: Clock
@@ -66,10 +68,12 @@ def open_accounts(folder: Path, **auth: Any) -> Accounts:
     db = Database(f"sqlite:///{folder / 'test.db'}")
     db.migrate()
     settings, clock = AuthSettings(**auth), Clock()
-    users = UserService(db, AuditLog(SECRET), settings)
+    audit = AuditLog(SECRET)
+    users = UserService(db, audit, settings)
+    identities = IdentityService(db, audit, settings, clock)
     sessions = SessionService(db, settings, clock)
     tokens = Tokens(SECRET, settings.access_minutes, clock.seconds)
-    return Accounts(db, users, sessions, tokens, Authenticator(sessions, tokens), clock)
+    return Accounts(db, users, sessions, identities, tokens, Authenticator(sessions, tokens), clock)
 
 
 def ask(

@@ -18,7 +18,7 @@ from app.errors import AppError, Conflict, Forbidden, NotFound, TooMany, Unautho
 from app.models import Artist, AuditEvent, User
 from app.principal import authenticated
 from app.services.audit import AuditLog
-from app.services.passwords import Passwords, WeakPassword, check_password
+from app.services.passwords import UNUSABLE, Passwords, WeakPassword, check_password
 from app.services.sessions import SessionService
 from app.services.throttle import FORGET_SECONDS, Throttle, network_of
 from app.services.users import InvalidEmail, UserService
@@ -152,7 +152,10 @@ def test_wrong_unknown_and_disabled_are_told_alike(db: Database, users: UserServ
     assert ("refused", None) in audited(db, "sign_in")
 
 
-def test_an_unknown_account_takes_as_long_as_a_wrong_password(users: UserService) -> None:
+@pytest.mark.parametrize("nothing", [None, "", UNUSABLE])
+def test_an_account_unknown_or_without_password_takes_as_long_as_a_wrong_one(
+    users: UserService, nothing: str | None
+) -> None:
     users.add("a@example.com", GOOD)
     passwords = users._passwords
     stored = users.by_email("a@example.com").password_hash
@@ -162,7 +165,7 @@ def test_an_unknown_account_takes_as_long_as_a_wrong_password(users: UserService
         assert not passwords.matches("x" * 20, subject)
         return time.process_time() - started
 
-    pairs = [(spent(None), spent(stored)) for _ in range(9)]
+    pairs = [(spent(nothing), spent(stored)) for _ in range(9)]
     unknown, wrong = (statistics.median(times) for times in zip(*pairs, strict=True))
     assert 0.6 < unknown / wrong < 1.6
 
@@ -170,7 +173,8 @@ def test_an_unknown_account_takes_as_long_as_a_wrong_password(users: UserService
 def test_the_dummy_password_opens_nothing(users: UserService) -> None:
     with pytest.raises(Unauthorized):
         users.verify("nobody@example.com", "no one has this password", HOME)
-    assert not users._passwords.matches("no one has this password", None)
+    for nothing in (None, "", UNUSABLE):
+        assert not users._passwords.matches("no one has this password", nothing)
 
 
 def test_a_megabyte_password_is_refused_without_hashing(users: UserService, monkeypatch: Any) -> None:

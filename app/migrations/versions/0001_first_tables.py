@@ -48,6 +48,14 @@ def upgrade() -> None:
     sa.UniqueConstraint('collection', name=op.f('uq_index_generations_collection')),
     sa.UniqueConstraint('kb', 'model', 'generation', name=op.f('uq_index_generations_kb_model_generation'))
     )
+    op.create_table('spent_handshakes',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+    sa.Column('expires', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_spent_handshakes'))
+    )
+    with op.batch_alter_table('spent_handshakes', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_spent_handshakes_expires'), ['expires'], unique=False)
+
     op.create_table('stamps',
     sa.Column('key', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
     sa.Column('value', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -73,6 +81,19 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('artists', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_artists_user_id'), ['user_id'], unique=False)
+
+    op.create_table('identities',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('issuer', sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
+    sa.Column('subject', sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_identities_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identities')),
+    sa.UniqueConstraint('issuer', 'subject', name=op.f('uq_identities_issuer_subject'))
+    )
+    with op.batch_alter_table('identities', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identities_user_id'), ['user_id'], unique=False)
 
     op.create_table('login_sessions',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
@@ -243,12 +264,20 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_login_sessions_previous_sha256'))
 
     op.drop_table('login_sessions')
+    with op.batch_alter_table('identities', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identities_user_id'))
+
+    op.drop_table('identities')
     with op.batch_alter_table('artists', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_artists_user_id'))
 
     op.drop_table('artists')
     op.drop_table('users')
     op.drop_table('stamps')
+    with op.batch_alter_table('spent_handshakes', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_spent_handshakes_expires'))
+
+    op.drop_table('spent_handshakes')
     op.drop_table('index_generations')
     with op.batch_alter_table('audit_events', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_audit_events_user_id'))
