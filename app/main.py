@@ -27,6 +27,7 @@ from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
+from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
@@ -100,7 +101,8 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             db=db,
             users=users,
             sessions=SessionService(db, settings.auth),
-            artists=ArtistService(db, audit),
+            artists=ArtistService(db, audit, documents),
+            handovers=HandoverService(db, audit, documents),
             documents=documents,
             profiles=profiles,
             search=search,

@@ -117,11 +117,20 @@ class ConversationService:
             session.add(message)
             return message_public(message)
 
-    def turns(self, conversation_id: int | None, before: int | None) -> list[Turn]:
-        """The last messages before message `before`, oldest first, for a prompt."""
+    def turns(self, conversation_id: int | None, before: int | None, artist_id: str | None = None) -> list[Turn]:
+        """The last messages before message `before`, oldest first, for a prompt.
+
+        For a question about one artist they begin after the last answer that was not limited to that artist.
+        """
         with self._db.reading() as session:
-            query = select(Message).where(Message.conversation_id == conversation_id, col(Message.id) < before)
-            rows = session.exec(query.order_by(col(Message.id).desc()).limit(HISTORY_MESSAGES)).all()
+            query = (
+                select(Message, Trace.artist_id)
+                .outerjoin(Trace, col(Trace.id) == col(Message.trace_id))
+                .where(Message.conversation_id == conversation_id, col(Message.id) < before)
+            )
+            found = session.exec(query.order_by(col(Message.id).desc()).limit(HISTORY_MESSAGES)).all()
+        foreign = (artist_id is not None and row.trace_id is not None and about != artist_id for row, about in found)
+        rows = [row for row, _ in found[: next((place for place, other in enumerate(foreign) if other), len(found))]]
         return [Turn(row.role, row.text) for row in reversed(rows) if row.text]
 
     def _add_question(self, session: Session, conversation: Conversation, text: str) -> Message:

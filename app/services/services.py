@@ -13,6 +13,7 @@ from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
+from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
@@ -28,6 +29,7 @@ class Services:
     users: UserService
     sessions: SessionService
     artists: ArtistService
+    handovers: HandoverService
     documents: DocumentService
     profiles: ProfileService
     search: SearchService
