@@ -21,8 +21,10 @@ from app.indexes.engine import Engine
 from app.indexes.knowledge import KnowledgeIndexes
 from app.indexes.model_files import tokenizer_file
 from app.indexes.server_engine import ServerEngine
+from app.indexes.writer import IndexWriter
 from app.llms import chat_model
 from app.retrievers.knowledge import Searcher
+from app.services.accounts import AccountService
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
@@ -101,6 +103,7 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             db=db,
             users=users,
             sessions=SessionService(db, settings.auth),
+            accounts=AccountService(db, audit, ingestion, IndexWriter(indexes), settings.data.dir),
             artists=ArtistService(db, audit, documents),
             handovers=HandoverService(db, audit, documents),
             documents=documents,

@@ -99,11 +99,7 @@ class ConversationService:
             trace = session.get(Trace, message.trace_id) if message.trace_id else None
         if trace is None:
             raise NotFound("This message has no trace; only answers have one.")
-        body = {"id": trace.id, **trace.body}
-        if not principal.is_admin:
-            hidden = ("score", "similarities")
-            body["candidates"] = [{k: v for k, v in row.items() if k not in hidden} for row in body["candidates"]]
-        return body
+        return trace_public(trace, scores=principal.is_admin)
 
     def feedback(self, principal: Principal, message_id: str, rating: int, reason: str | None = None) -> MessagePublic:
         """1 for a helpful answer, -1 for one that is not."""
@@ -180,3 +176,12 @@ def message_public(row: Message) -> MessagePublic:
         for name in ("id", "role", "text", "intent", "state", "citations", "trace_id", "rating", "created")
     }
     return MessagePublic.model_validate({**fields, "conversation": row.conversation_id})
+
+
+def trace_public(row: Trace, *, scores: bool) -> dict[str, Any]:
+    """A trace as it leaves the process: similarity scores help to test for membership, and are for admins alone."""
+    body = {"id": row.id, **row.body}
+    if not scores:
+        hidden = ("score", "similarities")
+        body["candidates"] = [{k: v for k, v in one.items() if k not in hidden} for one in body.get("candidates", [])]
+    return body

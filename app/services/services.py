@@ -9,6 +9,7 @@ from app.config import Settings
 from app.db import Database
 from app.indexes.knowledge import KnowledgeIndexes
 from app.llms import ChatModel
+from app.services.accounts import AccountService
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
@@ -28,6 +29,7 @@ class Services:
     db: Database
     users: UserService
     sessions: SessionService
+    accounts: AccountService
     artists: ArtistService
     handovers: HandoverService
     documents: DocumentService
