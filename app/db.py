@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from app.errors import ConfigError, Unavailable
 
 BUSY_MILLISECONDS = 5000
 CONNECT_SECONDS = 5  # longest wait for a PostgreSQL server; its library would wait two minutes
+PURGE_SECONDS = 10  # longest wait for a moment without readers
 MIGRATE_SECONDS = 120  # longest wait for another start that migrates
 
 
@@ -94,6 +96,27 @@ class Database:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(7860)"))
             connection.commit()
+
+    def purge(self) -> bool:
+        """Leave no byte of deleted rows in SQLite's files: what `secure_delete` zeroed is carried from the write-ahead log
+        into the database, and the log is cut to nothing. False when others read or write all the while.
+
+        On PostgreSQL nothing is done here: its autovacuum reuses the space of deleted rows.
+        """
+        if not self.is_sqlite:
+            return True
+        deadline = time.monotonic() + PURGE_SECONDS
+        connection = self.engine.raw_connection()
+        try:
+            while True:
+                cursor = connection.cursor()
+                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                cursor.close()
+                if not busy or time.monotonic() > deadline:
+                    return not busy
+                time.sleep(0.05)
+        finally:
+            connection.close()
 
     def close(self) -> None:
         self.engine.dispose()

@@ -21,12 +21,15 @@ from app.indexes.engine import Engine
 from app.indexes.knowledge import KnowledgeIndexes
 from app.indexes.model_files import tokenizer_file
 from app.indexes.server_engine import ServerEngine
+from app.indexes.writer import IndexWriter
 from app.llms import chat_model
 from app.retrievers.knowledge import Searcher
+from app.services.accounts import AccountService
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
+from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
@@ -102,7 +105,9 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             users=users,
             identities=IdentityService(db, audit, settings.auth),
             sessions=SessionService(db, settings.auth),
-            artists=ArtistService(db, audit),
+            accounts=AccountService(db, audit, ingestion, IndexWriter(indexes), settings.data.dir),
+            artists=ArtistService(db, audit, documents),
+            handovers=HandoverService(db, audit, documents),
             documents=documents,
             profiles=profiles,
             search=search,

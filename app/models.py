@@ -113,6 +113,19 @@ class Artist(SQLModel, table=True):
     created: datetime = Field(default_factory=now)
 
 
+class Handover(SQLModel, table=True):
+    """An open offer of an artist to another user; accepting or declining ends it. One at a time for each artist."""
+
+    __tablename__ = "handovers"
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=36)
+    artist_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("artists.id", ondelete="CASCADE"), nullable=False, unique=True)
+    )
+    from_user_id: str = Field(sa_column=_owned_by("users.id"))
+    to_user_id: str = Field(sa_column=_owned_by("users.id"))
+    created: datetime = Field(default_factory=now)
+
+
 class Document(SQLModel, table=True):
     """An uploaded file. `user_id` is the owner (personal) or empty (global); `artist_id` empty means all artists."""
 

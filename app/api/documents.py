@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
 from app.models import KB
+from app.services.documents import Keep
 from app.services.shapes import DocumentPublic, Id, Listing
 
 router = APIRouter(prefix="/documents", tags=["documents"])
@@ -27,6 +28,7 @@ class DocumentUpdate(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"title": "Publishing deal, final", "standing": "signed"}})
     title: str | None = Field(default=None, max_length=300)
     standing: str | None = Field(default=None, max_length=20, description="draft, signed, superseded or none")
+    artist_id: Id | None = Field(default=None, description="Null: for all artists. Left out: as it is.")
 
 
 class Note(BaseModel):
@@ -72,9 +74,12 @@ def document(document_id: PathId, principal: PrincipalDep, services: ServicesDep
     return services.documents.get(principal, document_id)
 
 
-@router.patch("/{document_id}", summary="Change the title or the standing")
+@router.patch("/{document_id}", summary="Change the title, the standing or the artist")
 def update(document_id: PathId, body: DocumentUpdate, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
-    return services.documents.update(principal, document_id, title=body.title, standing=body.standing)
+    artist_id = body.artist_id if "artist_id" in body.model_fields_set else Keep.KEEP
+    return services.documents.update(
+        principal, document_id, title=body.title, standing=body.standing, artist_id=artist_id
+    )
 
 
 @router.delete("/{document_id}", status_code=204, summary="Delete a document, its file and its passages")

@@ -72,6 +72,15 @@ class IndexWriter:
                         "The passages of this document could not all be removed; it is tried again by itself."
                     )
 
+    def delete_user(self, user_id: str) -> None:
+        """Remove every personal point of a user, also of models that are switched off, and check that none is left."""
+        live = [index.store.collection for index in self._indexes.writable("personal")]
+        for collection in [*live, *self._indexes.asleep("personal")]:
+            self._indexes.engine.delete(collection, Scope(user_id=user_id)).result()
+            if left := self._indexes.engine.count(collection, Scope(user_id=user_id)).result():
+                logger.bind(user_id=user_id, collection=collection, points=left).error("points left after delete")
+                raise Unavailable("The passages of this account could not all be removed; try again in a minute.")
+
     def write_many(self, documents: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
         """Write many small documents of one kb at once, so that batches are full; nothing is verified but by the engine."""
         pairs = [(document, passage) for document, passages in documents for passage in passages]

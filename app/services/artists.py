@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import BaseModel
-from sqlmodel import col, select
+from sqlalchemy import delete, update
+from sqlmodel import Session, col, func, select
 
 from app.db import Database
-from app.errors import AppError, NotFound
-from app.models import Artist
+from app.errors import AppError, Conflict, NotFound
+from app.models import DELETING, Artist, Conversation, Document, Message, Trace, User, now
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.documents import DocumentService
 from app.services.shapes import Id, Listing
+from app.services.withdrawal import withdraw
 
 LONGEST_NAME = 200  # characters, as the column
 
@@ -26,8 +29,8 @@ class ArtistPublic(BaseModel):
 
 
 class ArtistService:
-    def __init__(self, db: Database, audit: AuditLog) -> None:
-        self._db, self._audit = db, audit
+    def __init__(self, db: Database, audit: AuditLog, documents: DocumentService) -> None:
+        self._db, self._audit, self._documents = db, audit, documents
 
     def list(self, principal: Principal, *, limit: int = 50, after: str | None = None) -> Listing[ArtistPublic]:
         """The principal's own artists, oldest first: the one that came with the account leads."""
@@ -48,11 +51,7 @@ class ArtistService:
 
     def create(self, principal: Principal, name: str) -> ArtistPublic:
         """Add an artist to the principal's roster. Raises `AppError` 422 for a name that is empty or too long."""
-        wanted = name.strip()
-        if not 0 < len(wanted) <= LONGEST_NAME:
-            raise AppError(
-                f"An artist needs a name of 1 to {LONGEST_NAME} characters; type one.", status=422, code="name"
-            )
+        wanted = _checked(name)
         if principal.kind == "system":
             raise AppError("An artist belongs to a user.", status=403, code="forbidden")
         artist = Artist(user_id=principal.user_id, name=wanted)
@@ -60,6 +59,65 @@ class ArtistService:
             session.add(artist)
             self._audit.record(session, principal, "artist.create", object_id=artist.id)
         return _public([artist])[0]
+
+    def rename(self, principal: Principal, artist_id: str, name: str) -> ArtistPublic:
+        """Raises `AppError` 422 for a name that is empty or too long."""
+        wanted = _checked(name)
+        with self._db.session() as session:
+            artist = own_artist(session, principal, artist_id)
+            artist.name = wanted
+            session.add(artist)
+            self._audit.record(session, principal, "artist.rename", object_id=artist_id)
+        return _public([artist])[0]
+
+    def delete(self, principal: Principal, artist_id: str) -> None:
+        """Remove an artist and everything of theirs. Nothing is answered from their documents from then on; points and
+        files follow. Answers elsewhere that used these documents go too. Raises `Conflict` for the last artist.
+        """
+        with self._db.session() as session:
+            artist = own_artist(session, principal, artist_id)
+            check_not_last(session, principal.user_id, "deleted")
+            theirs = set(session.exec(select(Document.id).where(Document.artist_id == artist_id)).all())
+            # Without the artist, whose row goes now: the documents' own rows must outlive their points and files.
+            session.execute(
+                update(Document)
+                .where(col(Document.artist_id) == artist_id)
+                .values(status=DELETING, artist_id=None, attempts=0, next_attempt=None, updated=now())
+            )
+            self._delete_conversations(session, artist_id)
+            session.execute(delete(Trace).where(col(Trace.artist_id) == artist_id))
+            withdraw(session, Conversation.user_id == principal.user_id, lambda document_id: document_id in theirs)
+            session.delete(artist)
+            self._audit.record(session, principal, "artist.delete", object_id=artist_id)
+        self._documents.wake()
+
+    def _delete_conversations(self, session: Session, artist_id: str) -> None:
+        about = select(Conversation.id).where(Conversation.artist_id == artist_id)
+        traces = select(Message.trace_id).where(col(Message.conversation_id).in_(about))
+        session.execute(delete(Trace).where(col(Trace.id).in_(traces)))
+        session.execute(delete(Conversation).where(col(Conversation.artist_id) == artist_id))
+
+
+def own_artist(session: Session, principal: Principal, artist_id: str) -> Artist:
+    """An artist of the principal's; unknown and not theirs are the same `NotFound`."""
+    artist = session.get(Artist, artist_id, with_for_update=True)
+    if artist is None or artist.user_id != principal.user_id:
+        raise NotFound("There is no such artist.")
+    return artist
+
+
+def check_not_last(session: Session, user_id: str, what: str) -> None:
+    """Every user has at least one artist (design 2); the user's row is held, so that no two leave at once."""
+    session.get(User, user_id, with_for_update=True)
+    if session.exec(select(func.count()).where(Artist.user_id == user_id)).one() < 2:
+        raise Conflict(f"The last artist of a roster cannot be {what}; add another one first.", code="last_artist")
+
+
+def _checked(name: str) -> str:
+    wanted = name.strip()
+    if not 0 < len(wanted) <= LONGEST_NAME:
+        raise AppError(f"An artist needs a name of 1 to {LONGEST_NAME} characters; type one.", status=422, code="name")
+    return wanted
 
 
 def _public(rows: Sequence[Artist]) -> builtins.list[ArtistPublic]:

@@ -99,11 +99,7 @@ class ConversationService:
             trace = session.get(Trace, message.trace_id) if message.trace_id else None
         if trace is None:
             raise NotFound("This message has no trace; only answers have one.")
-        body = {"id": trace.id, **trace.body}
-        if not principal.is_admin:
-            hidden = ("score", "similarities")
-            body["candidates"] = [{k: v for k, v in row.items() if k not in hidden} for row in body["candidates"]]
-        return body
+        return trace_public(trace, scores=principal.is_admin)
 
     def feedback(self, principal: Principal, message_id: str, rating: int, reason: str | None = None) -> MessagePublic:
         """1 for a helpful answer, -1 for one that is not."""
@@ -117,11 +113,20 @@ class ConversationService:
             session.add(message)
             return message_public(message)
 
-    def turns(self, conversation_id: int | None, before: int | None) -> list[Turn]:
-        """The last messages before message `before`, oldest first, for a prompt."""
+    def turns(self, conversation_id: int | None, before: int | None, artist_id: str | None = None) -> list[Turn]:
+        """The last messages before message `before`, oldest first, for a prompt.
+
+        For a question about one artist they begin after the last answer that was not limited to that artist.
+        """
         with self._db.reading() as session:
-            query = select(Message).where(Message.conversation_id == conversation_id, col(Message.id) < before)
-            rows = session.exec(query.order_by(col(Message.id).desc()).limit(HISTORY_MESSAGES)).all()
+            query = (
+                select(Message, Trace.artist_id)
+                .outerjoin(Trace, col(Trace.id) == col(Message.trace_id))
+                .where(Message.conversation_id == conversation_id, col(Message.id) < before)
+            )
+            found = session.exec(query.order_by(col(Message.id).desc()).limit(HISTORY_MESSAGES)).all()
+        foreign = (artist_id is not None and row.trace_id is not None and about != artist_id for row, about in found)
+        rows = [row for row, _ in found[: next((place for place, other in enumerate(foreign) if other), len(found))]]
         return [Turn(row.role, row.text) for row in reversed(rows) if row.text]
 
     def _add_question(self, session: Session, conversation: Conversation, text: str) -> Message:
@@ -171,3 +176,12 @@ def message_public(row: Message) -> MessagePublic:
         for name in ("id", "role", "text", "intent", "state", "citations", "trace_id", "rating", "created")
     }
     return MessagePublic.model_validate({**fields, "conversation": row.conversation_id})
+
+
+def trace_public(row: Trace, *, scores: bool) -> dict[str, Any]:
+    """A trace as it leaves the process: similarity scores help to test for membership, and are for admins alone."""
+    body = {"id": row.id, **row.body}
+    if not scores:
+        hidden = ("score", "similarities")
+        body["candidates"] = [{k: v for k, v in one.items() if k not in hidden} for one in body.get("candidates", [])]
+    return body

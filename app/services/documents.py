@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +31,12 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.shapes import DocumentPublic, Listing
 from app.services.uploads import display_name, store
+
+
+class Keep(Enum):
+    """Stands where None already means something else: leave it as it is."""
+
+    KEEP = "keep"
 
 
 class DocumentService:
@@ -124,9 +131,18 @@ class DocumentService:
             return public(self._get(session, principal, document_id))
 
     def update(
-        self, principal: Principal, document_id: str, *, title: str | None = None, standing: str | None = None
+        self,
+        principal: Principal,
+        document_id: str,
+        *,
+        title: str | None = None,
+        standing: str | None = None,
+        artist_id: str | None | Keep = Keep.KEEP,
     ) -> DocumentPublic:
-        """Change the title or the standing (draft, signed, superseded, none)."""
+        """Change the title, the standing (draft, signed, superseded, none) or the artist (None: all artists).
+
+        With another artist the document is read anew, and answers nothing until it is ready again.
+        """
         if standing is not None and standing not in STANDINGS:
             raise AppError(f"The standing of a document is one of {', '.join(STANDINGS)}.", status=422, code="standing")
         if title is not None and not title.strip():
@@ -136,8 +152,16 @@ class DocumentService:
             document.title = title.strip()[:300] if title is not None else document.title
             document.standing = standing or document.standing
             document.updated = now()
+            if moved := not isinstance(artist_id, Keep) and artist_id != document.artist_id:
+                if document.kb == "global":
+                    raise AppError("An industry document belongs to no artist.", status=422, code="artist")
+                self._check_artist(session, principal, artist_id)
+                document.artist_id = artist_id
+                queue_again(document)
             session.add(document)
             self._audit.record(session, principal, "document.update", object_id=document_id)
+        if moved:
+            self.wake()
         return public(document)
 
     def delete(self, principal: Principal, document_id: str) -> None:
@@ -234,6 +258,19 @@ class DocumentService:
             col(Document.status).not_in((DELETING, FAILED)),
         )
         return session.exec(query).first()
+
+
+def queue_again(document: Document) -> None:
+    """Have a document ingested as a new version, because its points must change: from this commit on nothing of the old
+    one passes the SQL check (design rule 4). One that failed or is going stays as it is: it has no points, or loses them.
+
+    A lease stays: whoever is at work on the old version ends first, so that no point of it is written after the new ones.
+    """
+    if document.status in (FAILED, DELETING):
+        return
+    document.status, document.reason, document.progress = STORED, None, 0.0
+    document.version += 1
+    document.attempts, document.next_attempt, document.updated = 0, None, now()
 
 
 def public(document: Document) -> DocumentPublic:

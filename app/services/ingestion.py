@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from loguru import logger
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import Session, col, func, or_, select
 
 from app.config import IngestionSettings, child_environment
@@ -78,6 +78,13 @@ class Ingestion:
             self._ingest(document)
         return True
 
+    def remove(self, document_id: str) -> bool:
+        """Remove a document that is being deleted now, not in its turn. False while somebody is at work on it, and when it
+        could not be removed whole: then it is tried again in its turn.
+        """
+        document = self._lease(Document.id == document_id, Document.status == DELETING)
+        return document is not None and self._remove(document)
+
     def run_all(self, wait: Callable[[], bool] = lambda: True) -> None:
         """Work until nothing waits, retries included, or `wait` says to stop."""
         while wait():
@@ -116,14 +123,14 @@ class Ingestion:
             return True
         return False
 
-    def _lease(self) -> Document | None:
+    def _lease(self, *which: ColumnElement[bool] | bool) -> Document | None:
         moment = now()
         free = or_(col(Document.lease_until).is_(None), col(Document.lease_until) < moment)
         due = or_(col(Document.next_attempt).is_(None), col(Document.next_attempt) <= moment)
         waiting = col(Document.status).in_((*UNFINISHED, DELETING))
         with self._db.session() as session:
             document = session.exec(
-                select(Document).where(waiting, free, due).order_by(col(Document.created)).limit(1)
+                select(Document).where(waiting, free, due, *which).order_by(col(Document.created)).limit(1)
             ).first()
             if document is None:
                 return None
@@ -295,7 +302,7 @@ class Ingestion:
         with self._db.session() as session:
             session.execute(update(Document).where(col(Document.id) == document.id).values(lease_until=None))
 
-    def _remove(self, document: Document) -> None:
+    def _remove(self, document: Document) -> bool:
         """Points first, then the file, then the rows: at no instant is something left that SQL does not know of."""
         try:
             self._writer.delete(document.id)
@@ -311,10 +318,11 @@ class Ingestion:
                     )
                 )
             logger.bind(document_id=document.id, error=type(error).__name__).warning("deletion will be tried again")
-            return
+            return False
         with self._db.session() as session:
             session.execute(delete(Document).where(col(Document.id) == document.id))
         logger.bind(document_id=document.id).info("document gone")
+        return True
 
     def _ready_ids(self, kb: str) -> list[str]:
         with self._db.reading() as session:

@@ -9,10 +9,12 @@ from app.config import Settings
 from app.db import Database
 from app.indexes.knowledge import KnowledgeIndexes
 from app.llms import ChatModel
+from app.services.accounts import AccountService
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
+from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
@@ -29,7 +31,9 @@ class Services:
     users: UserService
     identities: IdentityService
     sessions: SessionService
+    accounts: AccountService
     artists: ArtistService
+    handovers: HandoverService
     documents: DocumentService
     profiles: ProfileService
     search: SearchService

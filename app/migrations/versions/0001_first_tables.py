@@ -176,6 +176,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_documents_status'), ['status'], unique=False)
         batch_op.create_index(batch_op.f('ix_documents_user_id'), ['user_id'], unique=False)
 
+    op.create_table('handovers',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('artist_id', sa.String(length=36), nullable=False),
+    sa.Column('from_user_id', sa.String(length=36), nullable=False),
+    sa.Column('to_user_id', sa.String(length=36), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['artist_id'], ['artists.id'], name=op.f('fk_handovers_artist_id_artists'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['from_user_id'], ['users.id'], name=op.f('fk_handovers_from_user_id_users'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['to_user_id'], ['users.id'], name=op.f('fk_handovers_to_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_handovers')),
+    sa.UniqueConstraint('artist_id', name=op.f('uq_handovers_artist_id'))
+    )
+    with op.batch_alter_table('handovers', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_handovers_from_user_id'), ['from_user_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_handovers_to_user_id'), ['to_user_id'], unique=False)
+
     op.create_table('traces',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
     sa.Column('user_id', sa.String(length=36), nullable=False),
@@ -244,6 +260,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_traces_artist_id'))
 
     op.drop_table('traces')
+    with op.batch_alter_table('handovers', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_handovers_to_user_id'))
+        batch_op.drop_index(batch_op.f('ix_handovers_from_user_id'))
+
+    op.drop_table('handovers')
     with op.batch_alter_table('documents', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_documents_user_id'))
         batch_op.drop_index(batch_op.f('ix_documents_status'))

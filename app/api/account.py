@@ -1,0 +1,63 @@
+"""One's account: everything out, everything gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import IO, Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.background import BackgroundTask
+
+from app.api.deps import PrincipalDep, ServicesDep
+from app.auth.authenticate import session_cookie
+from app.errors import AppError
+from app.models import now
+
+router = APIRouter(prefix="/account", tags=["account"])
+
+BLOCK = 1 << 18  # bytes sent at a time
+ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"description": "A ZIP archive.", "content": {"application/zip": {}}}}
+
+
+@router.get("/export", summary="Everything one owns, as a ZIP", response_class=StreamingResponse, responses=ARCHIVE)
+def export(principal: PrincipalDep, services: ServicesDep) -> StreamingResponse:
+    """JSON files for the account, the profile, artists, documents, conversations with their citations, traces and audit
+    rows; the documents themselves as they were uploaded."""
+    file = services.accounts.export(principal)
+    headers = {
+        "Content-Disposition": f'attachment; filename="ai-manager-{now():%Y-%m-%d}.zip"',
+        "Content-Length": str(os.fstat(file.fileno()).st_size),
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(
+        _blocks(file), media_type="application/zip", headers=headers, background=BackgroundTask(file.close)
+    )
+
+
+@router.delete("", status_code=204, summary="Delete the account with everything it owns, for good")
+def delete(
+    request: Request,
+    principal: PrincipalDep,
+    services: ServicesDep,
+    confirm: Annotated[bool, Query(description="Must be true: nothing can be brought back.")] = False,
+) -> Response:
+    if not confirm:
+        raise AppError(
+            "This deletes your account with all documents and conversations for good; add ?confirm=true if you mean it.",
+            status=422,
+            code="confirm",
+        )
+    services.accounts.delete(principal)
+    response = Response(status_code=204)
+    if principal.kind == "session":
+        secure = request.url.scheme == "https"
+        response.delete_cookie(session_cookie(secure), path="/", secure=secure, httponly=True, samesite="lax")
+    return response
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while block := file.read(BLOCK):
+            yield block
