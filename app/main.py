@@ -23,6 +23,8 @@ from app.indexes.model_files import tokenizer_file
 from app.indexes.server_engine import ServerEngine
 from app.llms import chat_model
 from app.retrievers.knowledge import Searcher
+from app.services.access_log import AccessLog
+from app.services.administration import Administration
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
@@ -106,6 +108,8 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             search=search,
             chat=ChatService(settings, search, profiles, model, encoder, db=db, audit=audit),
             audit=audit,
+            access_log=AccessLog(db, audit),
+            administration=Administration(db, audit),
             health=HealthService(db, indexes, model),
             indexes=indexes,
             ingestion=ingestion,

@@ -43,6 +43,7 @@ _HTTP = {
 # pydantic error type -> what the field must be. The values in braces are our own limits, never what was sent.
 _RULES = {
     "missing": "is missing; send it",
+    "extra_forbidden": "is not known here; leave it out",
     "literal_error": "must be {expected}",
     "string_type": "must be text",
     "string_too_short": "must have at least {min_length} characters",

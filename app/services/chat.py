@@ -131,7 +131,7 @@ class ChatService(ConversationService):
         return self._search.scope(principal, request.documents, artist_id)
 
     def _begin(self, principal: Principal, request: AskRequest) -> tuple[Conversation, Message]:
-        with self._db.session() as session:
+        with self._refusing(principal, "chat.ask", request.conversation), self._db.session() as session:
             if request.conversation is None:
                 conversation = Conversation(user_id=principal.user_id, artist_id=request.artist_id)
                 session.add(conversation)

@@ -9,6 +9,8 @@ from app.config import Settings
 from app.db import Database
 from app.indexes.knowledge import KnowledgeIndexes
 from app.llms import ChatModel
+from app.services.access_log import AccessLog
+from app.services.administration import Administration
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
@@ -33,6 +35,8 @@ class Services:
     search: SearchService
     chat: ChatService
     audit: AuditLog
+    access_log: AccessLog
+    administration: Administration
     health: HealthService
     indexes: KnowledgeIndexes
     ingestion: Ingestion
