@@ -67,7 +67,7 @@ def open_accounts(settings: Settings, db: Database) -> tuple[AuditLog, UserServi
     """What works without the vectors: the command line queues documents with it while a server holds them."""
     audit = AuditLog(load_secret(settings.data.dir / "secrets" / "audit.key"))
     users = UserService(db, audit, settings.auth)
-    documents = DocumentService(db, audit, settings.ingestion, settings.data.dir)
+    documents = DocumentService(db, audit, settings.ingestion, settings.data.dir, quotas=settings.quotas)
     return audit, users, documents
 
 

@@ -19,6 +19,7 @@ from app.models import Conversation, Message, new_id
 from app.principal import Principal
 from app.retrievers.knowledge import Retrieval
 from app.retrievers.router import build_router
+from app.services.admission import Admission
 from app.services.answering import Answerer, Draft
 from app.services.citations import as_citation, citations
 from app.services.conversations import ConversationService, message_public
@@ -43,6 +44,7 @@ class ChatService(ConversationService):
         **conversations: Any,
     ) -> None:
         super().__init__(**conversations)
+        self._admission = Admission(settings.quotas)
         self._settings, self._search, self._profiles = settings, search, profiles
         self._model, self.encoder = model, encoder
 
@@ -53,7 +55,15 @@ class ChatService(ConversationService):
     async def ask(self, principal: Principal, request: AskRequest) -> AsyncGenerator[Event, None]:
         """Events: intent, sources, token (many), done; or error after what had come. See `Event`.
 
-        The question is stored before anything else, the answer's row before its first word. A caller who goes away
+        Raises `TooMany` or `Unavailable`, and keeps nothing, while too many answers are being written.
+        """
+        with self._admission.place(principal):
+            async with aclosing(self._answering(principal, request)) as events:
+                async for event in events:
+                    yield event
+
+    async def _answering(self, principal: Principal, request: AskRequest) -> AsyncGenerator[Event, None]:
+        """The question is stored before anything else, the answer's row before its first word. A caller who goes away
         closes the generator: the provider's stream is closed and what came is kept as `partial`.
         """
         scope = await asyncio.to_thread(self._scope, principal, request)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
-from app.config import IngestionSettings
+from app.config import IngestionSettings, QuotaSettings
 from app.db import Database
 from app.errors import AppError, Conflict, Forbidden, NotFound, UnsupportedFile
 from app.indexes.readers import READERS
@@ -29,6 +29,7 @@ from app.models import (
 )
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.quotas import check_quota
 from app.services.shapes import DocumentPublic, Listing
 from app.services.uploads import display_name, store
 
@@ -43,10 +44,12 @@ class DocumentService:
         settings: IngestionSettings,
         data_dir: Path,
         wake: Callable[[], None] = lambda: None,
+        quotas: QuotaSettings | None = None,
     ) -> None:
         self._db, self._audit, self._settings = db, audit, settings
         self._uploads = data_dir / "uploads"
         self.wake = wake
+        self._quotas = quotas or QuotaSettings()
 
     def receive(
         self,
@@ -58,7 +61,10 @@ class DocumentService:
         artist_id: str | None = None,
         title: str | None = None,
     ) -> DocumentPublic:
-        """Keep a file and queue it. When this returns, the file and its row are on disk (design rule 6)."""
+        """Keep a file and queue it. When this returns, the file and its row are on disk (design rule 6).
+
+        Raises `Conflict` with the code `quota` where it is one document or one byte too many.
+        """
         name = display_name(filename)
         suffix = Path(name).suffix.lower()
         if suffix not in READERS:
@@ -78,6 +84,8 @@ class DocumentService:
             suffix=suffix,
             status=STORED,
         )
+        with self._db.reading() as session:  # whoever has no room fills no disk either; the insert decides
+            check_quota(session, self._quotas, document)
         target = self._uploads / document.id
         kept = store(source, target, self._settings.max_bytes)
         document.bytes, document.sha256 = kept.bytes, kept.sha256
@@ -87,6 +95,7 @@ class DocumentService:
                 if (same := self._same_bytes(session, document)) is not None:
                     target.unlink(missing_ok=True)
                     return public(same)
+                check_quota(session, self._quotas, document, deciding=True)
                 session.add(document)
                 self._audit.record(session, principal, "document.receive", object_id=document.id)
         except BaseException:
