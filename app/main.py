@@ -30,6 +30,7 @@ from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
 from app.services.health import HealthService
+from app.services.idempotency import Idempotency
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
 from app.services.search import SearchService
@@ -110,6 +111,7 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             audit=audit,
             access_log=AccessLog(db, audit),
             administration=Administration(db, audit),
+            idempotency=Idempotency(db),
             health=HealthService(db, indexes, model),
             indexes=indexes,
             ingestion=ingestion,

@@ -12,6 +12,7 @@ from app.errors import AppError, NotFound
 from app.models import Artist, Conversation, Message, Trace, now
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.idempotency import forget
 from app.services.prompts import HISTORY_MESSAGES, Turn
 from app.services.shapes import ConversationPublic, Listing, MessagePublic
 
@@ -75,6 +76,7 @@ class ConversationService:
                 if message.trace_id and (trace := session.get(Trace, message.trace_id)):
                     session.delete(trace)
             session.delete(conversation)
+            forget(session, str(conversation.id))
             self._audit.record(session, principal, "conversation.delete", object_id=conversation_id)
 
     def messages(

@@ -29,6 +29,7 @@ from app.models import (
 )
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.idempotency import forget
 from app.services.quotas import check_quota
 from app.services.shapes import DocumentPublic, Listing
 from app.services.uploads import display_name, store
@@ -157,6 +158,7 @@ class DocumentService:
             document = self._get_writable(session, principal, document_id)
             document.status, document.next_attempt, document.attempts, document.updated = DELETING, None, 0, now()
             session.add(document)
+            forget(session, document_id)
             self._audit.record(session, principal, "document.delete", object_id=document_id)
         self.wake()
 

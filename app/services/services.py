@@ -16,6 +16,7 @@ from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
 from app.services.health import HealthService
+from app.services.idempotency import Idempotency
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
 from app.services.search import SearchService
@@ -37,6 +38,7 @@ class Services:
     audit: AuditLog
     access_log: AccessLog
     administration: Administration
+    idempotency: Idempotency
     health: HealthService
     indexes: KnowledgeIndexes
     ingestion: Ingestion
