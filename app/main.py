@@ -38,6 +38,7 @@ from app.services.seed import load_seed
 from app.services.services import Services
 from app.services.sessions import SessionService
 from app.services.users import UserService
+from app.services.watch import SessionWatch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -92,22 +93,23 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
         sql = ThreadPoolExecutor(SQL_THREADS, thread_name_prefix="sql")
         opened.callback(sql.shutdown)
         model = chat_model(settings.llm)
-        profiles = ProfileService(db)
+        profiles, sessions = ProfileService(db), SessionService(db, settings.auth)
         search = SearchService(db, settings, Searcher(indexes, db, settings.retrieval, sql), documents, audit, model)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
         ingestion = Ingestion(db, indexes, chunker, settings.ingestion, settings.data.dir)
+        watch = SessionWatch(sessions.alive_among)
         if seed:
             load_seed(db, documents, SEED_DIR)
         return Services(
             settings=settings,
             db=db,
             users=users,
-            sessions=SessionService(db, settings.auth),
+            sessions=sessions,
             artists=ArtistService(db, audit),
             documents=documents,
             profiles=profiles,
             search=search,
-            chat=ChatService(settings, search, profiles, model, encoder, db=db, audit=audit),
+            chat=ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit),
             audit=audit,
             access_log=AccessLog(db, audit),
             administration=Administration(db, audit),
