@@ -183,6 +183,15 @@ class AuthSettings(Section):
         return self
 
 
+class QuotaSettings(Section):
+    """Per user, but for the last."""
+
+    documents: int = Field(2000, ge=1)
+    bytes: int = Field(5_000_000_000, ge=1)
+    concurrent_answers: int = Field(3, ge=1)
+    all_answers: int = Field(300, ge=1)
+
+
 class LogSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     rotation: str = "20 MB"
@@ -202,6 +211,7 @@ class Settings(Section):
     llm: LLMSettings = LLMSettings()
     ingestion: IngestionSettings = IngestionSettings()
     auth: AuthSettings = AuthSettings()
+    quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

@@ -24,13 +24,16 @@ from app.indexes.server_engine import ServerEngine
 from app.indexes.writer import IndexWriter
 from app.llms import chat_model
 from app.retrievers.knowledge import Searcher
+from app.services.access_log import AccessLog
 from app.services.accounts import AccountService
+from app.services.administration import Administration
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
+from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
@@ -39,6 +42,7 @@ from app.services.seed import load_seed
 from app.services.services import Services
 from app.services.sessions import SessionService
 from app.services.users import UserService
+from app.services.watch import SessionWatch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -69,7 +73,7 @@ def open_accounts(settings: Settings, db: Database) -> tuple[AuditLog, UserServi
     """What works without the vectors: the command line queues documents with it while a server holds them."""
     audit = AuditLog(load_secret(settings.data.dir / "secrets" / "audit.key"))
     users = UserService(db, audit, settings.auth)
-    documents = DocumentService(db, audit, settings.ingestion, settings.data.dir)
+    documents = DocumentService(db, audit, settings.ingestion, settings.data.dir, quotas=settings.quotas)
     return audit, users, documents
 
 
@@ -93,10 +97,11 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
         sql = ThreadPoolExecutor(SQL_THREADS, thread_name_prefix="sql")
         opened.callback(sql.shutdown)
         model = chat_model(settings.llm)
-        profiles = ProfileService(db)
+        profiles, sessions = ProfileService(db), SessionService(db, settings.auth)
         search = SearchService(db, settings, Searcher(indexes, db, settings.retrieval, sql), documents, audit, model)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
         ingestion = Ingestion(db, indexes, chunker, settings.ingestion, settings.data.dir)
+        watch = SessionWatch(sessions.alive_among)
         if seed:
             load_seed(db, documents, SEED_DIR)
         return Services(
@@ -104,15 +109,18 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             db=db,
             users=users,
             identities=IdentityService(db, audit, settings.auth),
-            sessions=SessionService(db, settings.auth),
+            sessions=sessions,
             accounts=AccountService(db, audit, ingestion, IndexWriter(indexes), settings.data.dir),
             artists=ArtistService(db, audit, documents),
             handovers=HandoverService(db, audit, documents),
             documents=documents,
             profiles=profiles,
             search=search,
-            chat=ChatService(settings, search, profiles, model, encoder, db=db, audit=audit),
+            chat=ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit),
             audit=audit,
+            access_log=AccessLog(db, audit),
+            administration=Administration(db, audit),
+            idempotency=Idempotency(db),
             health=HealthService(db, indexes, model),
             indexes=indexes,
             ingestion=ingestion,

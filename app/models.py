@@ -233,6 +233,25 @@ class Trace(SQLModel, table=True):
     created: datetime = Field(default_factory=now)
 
 
+class IdempotencyKey(SQLModel, table=True):
+    """What a request with an Idempotency-Key was answered; `status` is empty while the first one is still at work.
+
+    `object_id` is the document or conversation that the answer tells of: deleting that deletes the row.
+    """
+
+    __tablename__ = "idempotency_keys"
+    id: int | None = Field(default=None, sa_column=Column(_Number, primary_key=True, autoincrement=True))
+    user_id: str = Field(sa_column=_owned_by("users.id"))
+    route: str = Field(max_length=40)
+    key: str = Field(max_length=200)
+    request_sha256: str = Field(max_length=64)
+    status: int | None = None
+    body: Any = Field(default=None, sa_column=Column(JSON, nullable=True))
+    object_id: str | None = Field(default=None, max_length=40, index=True)
+    created: datetime = Field(default_factory=now, index=True)
+    __table_args__ = (UniqueConstraint("user_id", "route", "key"), {"sqlite_autoincrement": True})
+
+
 class AuditEvent(SQLModel, table=True):
     """Append-only: who did what to which document when. No foreign keys: it outlives accounts as opaque ids."""
 

@@ -45,14 +45,13 @@ class TokenPair(BaseModel):
 
 
 @router.post("/register", status_code=201, summary="Open an account and sign in")
-def register(body: Credentials, services: ServicesDep, tokens: TokensDep) -> TokenPair:
-    return _open(services, tokens, services.users.register(body.email, body.password).id)
+def register(body: Credentials, request: Request, services: ServicesDep, tokens: TokensDep) -> TokenPair:
+    return _open(services, tokens, services.users.register(body.email, body.password, _address(request)).id)
 
 
 @router.post("/token", summary="Sign in")
 def token(body: Credentials, request: Request, services: ServicesDep, tokens: TokensDep) -> TokenPair:
-    address = request.client.host if request.client is not None else "local socket"
-    return _open(services, tokens, services.users.verify(body.email, body.password, address).id)
+    return _open(services, tokens, services.users.verify(body.email, body.password, _address(request)).id)
 
 
 @router.post("/refresh", summary="Exchange a refresh token; the old one is void from then on")
@@ -84,6 +83,10 @@ def password(body: PasswordChange, services: ServicesDep, tokens: TokensDep, pri
     """Every other sign-in of the account ends; this one stays, and a new pair comes back."""
     services.users.change_password(principal, body.old_password, body.new_password)
     return _open(services, tokens, principal.user_id)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else "local socket"
 
 
 def _open(services: Services, tokens: Tokens, user_id: str) -> TokenPair:

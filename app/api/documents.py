@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import hashlib
+import json
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Form, Response, UploadFile
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
+from app.api.once import Key, once
 from app.models import KB
 from app.services.documents import Keep
 from app.services.shapes import DocumentPublic, Id, Listing
@@ -43,17 +46,32 @@ class Note(BaseModel):
 
 
 # One file and a few fields: more parts are somebody's attempt to fill the memory.
-@router.post("", status_code=202, summary="Upload a file", form_limits={"max_files": 1, "max_fields": 8})
+@router.post(
+    "",
+    status_code=202,
+    summary="Upload a file",
+    form_limits={"max_files": 1, "max_fields": 8},
+    response_model=DocumentPublic,
+)
 def upload(
     principal: PrincipalDep,
     services: ServicesDep,
     file: UploadFile,
     kb: Annotated[KB, Form()] = "personal",
     artist_id: Annotated[str | None, Form()] = None,
-) -> DocumentPublic:
+    key: Key = None,
+) -> DocumentPublic | JSONResponse:
     """The file is kept when this answers; ask for the document until its status is `ready` or `failed`."""
-    return services.documents.receive(
-        principal, kb=kb, filename=file.filename or "", source=file.file, artist_id=artist_id
+    name = file.filename or ""
+
+    def receive() -> DocumentPublic:
+        return services.documents.receive(principal, kb=kb, filename=name, source=file.file, artist_id=artist_id)
+
+    if key is None:
+        return receive()
+    digest = _digest(file.file, name, kb, artist_id or "")
+    return once(
+        services.idempotency, principal, "POST /documents", key, digest, receive, status=202, about=lambda kept: kept.id
     )
 
 
@@ -99,3 +117,12 @@ def file(document_id: PathId, principal: PrincipalDep, services: ServicesDep) ->
     suffix = f".{name.rpartition('.')[2].lower()}"
     media_type = MEDIA_TYPES.get(suffix, "application/octet-stream")
     return FileResponse(path, media_type=media_type, filename=name, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def _digest(source: BinaryIO, *fields: str) -> str:
+    """SHA-256 of a form, hex; `source` stands at its beginning again."""
+    digest = hashlib.sha256(json.dumps(fields).encode())
+    while block := source.read(1 << 20):
+        digest.update(block)
+    source.seek(0)
+    return digest.hexdigest()

@@ -44,6 +44,7 @@ _HTTP = {
 _RULES = {
     "missing": "is missing; send it",
     "string_pattern_mismatch": "must hold words and no NUL characters",
+    "extra_forbidden": "is not known here; leave it out",
     "literal_error": "must be {expected}",
     "string_type": "must be text",
     "string_too_short": "must have at least {min_length} characters",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from app.api.deps import PathId, PrincipalDep, ServicesDep
+from app.api.once import Key, ask_once
 from app.api.sse import EventStream
 from app.services.shapes import AskRequest, MessagePublic
 
@@ -29,9 +32,15 @@ class Feedback(BaseModel):
 
 @router.post("", summary="Ask", response_model=MessagePublic, responses=STREAM)
 async def ask(
-    body: Annotated[AskRequest, Body(examples=[EXAMPLE])], principal: PrincipalDep, services: ServicesDep
-) -> MessagePublic | EventStream:
+    body: Annotated[AskRequest, Body(examples=[EXAMPLE])],
+    principal: PrincipalDep,
+    services: ServicesDep,
+    key: Key = None,
+) -> MessagePublic | JSONResponse | EventStream:
     """Without `conversation` a new one begins. Leaving an event stream stops the answer; what came is kept."""
+    if key is not None:
+        digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+        return await ask_once(services, principal, key, body, digest)
     if body.stream:
         return await EventStream.open(services.chat.ask(principal, body))
     return await services.chat.answer(principal, body)

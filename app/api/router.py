@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api import account, artists, auth, conversations, documents, health, messages, profile, search
+from app.api import account, admin, artists, audit, auth, conversations, documents, health, messages, profile, search
 from app.api.errors import RESPONSES
 
 api_router = APIRouter(prefix="/api", responses=RESPONSES)
-for resource in (health, auth, account, profile, artists, documents, search, conversations, messages):
+for resource in (
+    health, auth, account, profile, artists, documents, search, conversations, messages, audit, admin,
+):  # fmt: skip
     api_router.include_router(resource.router)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from enum import Enum
 from typing import Self
@@ -40,12 +40,14 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, task: asyncio.Task[None], queue: asyncio.Queue[_Item], first: _Item) -> None:
-        super().__init__(_lines(queue, first), headers=HEADERS)
+    def __init__(
+        self, task: asyncio.Task[None], queue: asyncio.Queue[_Item], first: _Item, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(_lines(queue, first), headers={**HEADERS, **headers})
         self._task, self._queue = task, queue
 
     @classmethod
-    async def open(cls, events: AsyncGenerator[Event, None]) -> Self:
+    async def open(cls, events: AsyncGenerator[Event, None], headers: Mapping[str, str] | None = None) -> Self:
         """Wait for the first event, at most `PING_SECONDS`: what fails before it raises, and so has its own status."""
         queue: asyncio.Queue[_Item] = asyncio.Queue(1)
         task = asyncio.create_task(_pump(events, queue))
@@ -56,7 +58,7 @@ class EventStream(StreamingResponse):
             raise
         if isinstance(first, Exception):
             raise first
-        return cls(task, queue, first)
+        return cls(task, queue, first, headers or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -30,7 +30,7 @@ COMMON = {
 }
 PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
-    "access-control-allow-headers": "Authorization, Content-Type",
+    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
     "access-control-max-age": "600",
 }
 HSTS = "max-age=31536000"

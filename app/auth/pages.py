@@ -60,7 +60,7 @@ def register_page(request: Request, next: str = "") -> Response:
 @router.post("/register")
 def register(request: Request, email: Text = "", password: Text = "", trusted: Text = "", next: Text = "") -> Response:
     def sign_up() -> User:
-        return _users(request).register(email, password)
+        return _users(request).register(email, password, _address(request))
 
     return _enter(request, "register.html", sign_up, email, trusted, next)
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlmodel import Session
 
+from app.db import Database
+from app.errors import Forbidden, NotFound
 from app.log import request_id
 from app.models import AuditEvent
 from app.principal import Principal
+
+_ID = re.compile(r"[A-Za-z0-9-]{1,60}")
 
 
 class AuditLog:
@@ -44,6 +50,22 @@ class AuditLog:
                 request_id=request_id.get(),
             )
         )
+
+    @contextmanager
+    def refusing(
+        self, db: Database, principal: Principal | None, action: str, object_id: str | None = None
+    ) -> Iterator[None]:
+        """Note what is refused inside (403, and the 404 of unknown and of other people's ids, which look the same).
+
+        Stand it outside the unit of work, which has ended without a trace by then. What is no id is not kept.
+        """
+        try:
+            yield
+        except (NotFound, Forbidden):
+            known = object_id if object_id is not None and _ID.fullmatch(object_id) else None
+            with db.session() as session:
+                self.record(session, principal, action, outcome="refused", object_id=known)
+            raise
 
     def digest(self, question: str) -> str:
         """HMAC-SHA256 of a question: equal questions can be counted, none can be read."""

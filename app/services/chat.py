@@ -20,12 +20,14 @@ from app.models import Conversation, Message, new_id
 from app.principal import Principal
 from app.retrievers.knowledge import Retrieval
 from app.retrievers.router import build_router
+from app.services.admission import Admission
 from app.services.answering import Answerer, Draft
 from app.services.citations import as_citation, citations
 from app.services.conversations import ConversationService, message_public
 from app.services.profiles import ProfileService
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
+from app.services.watch import SessionWatch, Watched
 
 FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
 SHARE_FOR_SOURCES = 0.6  # of the model's context; the rest is for history, rules and the answer
@@ -41,9 +43,11 @@ class ChatService(ConversationService):
         profiles: ProfileService,
         model: ChatModel | None,
         encoder: EmbeddingModel | None,
+        watch: SessionWatch,
         **conversations: Any,
     ) -> None:
         super().__init__(**conversations)
+        self._admission, self._watch = Admission(settings.quotas), watch
         self._settings, self._search, self._profiles = settings, search, profiles
         self._model, self.encoder = model, encoder
 
@@ -54,7 +58,18 @@ class ChatService(ConversationService):
     async def ask(self, principal: Principal, request: AskRequest) -> AsyncGenerator[Event, None]:
         """Events: intent, sources, token (many), done; or error after what had come. See `Event`.
 
-        The question is stored before anything else, the answer's row before its first word. A caller who goes away
+        Within seconds after the asker's sign-in ended, the answer ends with the error `signed_out`, whatever the door.
+        Raises `TooMany` or `Unavailable`, and keeps nothing, while too many answers are being written.
+        """
+        with self._admission.place(principal), self._watch.watching(principal) as watched:
+            async with aclosing(self._answering(principal, request, watched)) as events:
+                async for event in events:
+                    yield event
+
+    async def _answering(
+        self, principal: Principal, request: AskRequest, watched: Watched
+    ) -> AsyncGenerator[Event, None]:
+        """The question is stored before anything else, the answer's row before its first word. A caller who goes away
         closes the generator: the provider's stream is closed and what came is kept as `partial`.
         """
         scope = await asyncio.to_thread(self._scope, principal, request)
@@ -71,7 +86,7 @@ class ChatService(ConversationService):
         answer: Message | None = None
         opening: asyncio.Future[Message] | None = None
         try:
-            response = await self._route(scope, request.text, answerer)
+            response = await watched.unless_ended(lambda: self._route(scope, request.text, answerer))
             retrieval: Retrieval = (response.metadata or {})["retrieval"]
             draft = answerer.prepare(request.text, retrieval)
             opening = asyncio.ensure_future(asyncio.to_thread(self._open, principal, conversation, scope, retrieval))
@@ -79,7 +94,7 @@ class ChatService(ConversationService):
             yield _intent(retrieval, conversation, question)
             yield _sources(draft, request.text)
             async with aclosing(response.response_gen) as pieces:
-                async for piece in pieces:
+                while (piece := await watched.unless_ended(lambda: anext(pieces, None))) is not None:
                     yield Event(name="token", data={"text": piece})
         except (asyncio.CancelledError, GeneratorExit):
             if opening is not None and answer is None:
@@ -111,7 +126,7 @@ class ChatService(ConversationService):
                     return MessagePublic.model_validate(event.data)
                 if event.name == "error":
                     message = MessagePublic.model_validate(event.data["message"])
-                    if message.state == "partial":
+                    if message.state == "partial" and event.data["status"] != 401:
                         return message
                     raise AppError(
                         event.data["detail"], status=event.data["status"], code=event.data["error"],
@@ -135,7 +150,7 @@ class ChatService(ConversationService):
         return self._search.scope(principal, request.documents, artist_id)
 
     def _begin(self, principal: Principal, request: AskRequest) -> tuple[Conversation, Message]:
-        with self._db.session() as session:
+        with self._refusing(principal, "chat.ask", request.conversation), self._db.session() as session:
             if request.conversation is None:
                 conversation = Conversation(user_id=principal.user_id, artist_id=request.artist_id)
                 session.add(conversation)

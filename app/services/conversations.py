@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -11,6 +12,7 @@ from app.errors import AppError, NotFound
 from app.models import Artist, Conversation, Message, Trace, now
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.idempotency import forget
 from app.services.prompts import HISTORY_MESSAGES, Turn
 from app.services.shapes import ConversationPublic, Listing, MessagePublic
 
@@ -43,7 +45,7 @@ class ConversationService:
     def create(
         self, principal: Principal, *, title: str | None = None, artist_id: str | None = None
     ) -> ConversationPublic:
-        with self._db.session() as session:
+        with self._refusing(principal, "conversation.create", artist_id), self._db.session() as session:
             if artist_id is not None:
                 artist = session.get(Artist, artist_id)
                 if artist is None or artist.user_id != principal.user_id:
@@ -56,13 +58,13 @@ class ConversationService:
             return conversation_public(conversation)
 
     def conversation(self, principal: Principal, conversation_id: str) -> ConversationPublic:
-        with self._db.reading() as session:
+        with self._refusing(principal, "conversation.read", conversation_id), self._db.reading() as session:
             return conversation_public(self._get(session, principal, conversation_id))
 
     def rename(self, principal: Principal, conversation_id: str, title: str) -> ConversationPublic:
         if not title.strip():
             raise AppError("A conversation needs a title; type one.", status=422, code="title")
-        with self._db.session() as session:
+        with self._refusing(principal, "conversation.update", conversation_id), self._db.session() as session:
             conversation = self._get(session, principal, conversation_id)
             conversation.title = title.strip()[:200]
             session.add(conversation)
@@ -70,12 +72,13 @@ class ConversationService:
 
     def delete(self, principal: Principal, conversation_id: str) -> None:
         """Remove a conversation, its messages and their traces."""
-        with self._db.session() as session:
+        with self._refusing(principal, "conversation.delete", conversation_id), self._db.session() as session:
             conversation = self._get(session, principal, conversation_id)
             for message in session.exec(select(Message).where(Message.conversation_id == conversation.id)).all():
                 if message.trace_id and (trace := session.get(Trace, message.trace_id)):
                     session.delete(trace)
             session.delete(conversation)
+            forget(session, str(conversation.id))
             self._audit.record(session, principal, "conversation.delete", object_id=conversation_id)
 
     def messages(
@@ -83,7 +86,7 @@ class ConversationService:
     ) -> Listing[MessagePublic]:
         """Oldest first."""
         limit = max(1, min(limit, 200))
-        with self._db.reading() as session:
+        with self._refusing(principal, "conversation.read", conversation_id), self._db.reading() as session:
             conversation = self._get(session, principal, conversation_id)
             query = select(Message).where(Message.conversation_id == conversation.id)
             if after is not None:
@@ -94,7 +97,7 @@ class ConversationService:
 
     def trace(self, principal: Principal, message_id: str) -> dict[str, Any]:
         """Why this answer: the trace, without similarity scores for those who are not admins (threats.md 2.10)."""
-        with self._db.reading() as session:
+        with self._refusing(principal, "message.trace", message_id), self._db.reading() as session:
             message = self._get_message(session, principal, message_id)
             trace = session.get(Trace, message.trace_id) if message.trace_id else None
         if trace is None:
@@ -105,13 +108,16 @@ class ConversationService:
         """1 for a helpful answer, -1 for one that is not."""
         if rating not in (1, -1):
             raise AppError("A rating is 1 or -1.", status=422, code="rating")
-        with self._db.session() as session:
+        with self._refusing(principal, "message.feedback", message_id), self._db.session() as session:
             message = self._get_message(session, principal, message_id)
             if message.role != "assistant":
                 raise AppError("Only an answer can be rated.", status=422, code="rating")
             message.rating, message.feedback = rating, reason[:1000] if reason else None
             session.add(message)
             return message_public(message)
+
+    def _refusing(self, principal: Principal, action: str, object_id: str | None) -> AbstractContextManager[None]:
+        return self._audit.refusing(self._db, principal, action, object_id)
 
     def turns(self, conversation_id: int | None, before: int | None, artist_id: str | None = None) -> list[Turn]:
         """The last messages before message `before`, oldest first, for a prompt.

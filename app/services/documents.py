@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,7 @@ from typing import BinaryIO
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
-from app.config import IngestionSettings
+from app.config import IngestionSettings, QuotaSettings
 from app.db import Database
 from app.errors import AppError, Conflict, Forbidden, NotFound, UnsupportedFile
 from app.indexes.readers import READERS
@@ -29,6 +30,8 @@ from app.models import (
 )
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.idempotency import forget
+from app.services.quotas import check_quota
 from app.services.shapes import DocumentPublic, Listing
 from app.services.uploads import display_name, store
 
@@ -49,10 +52,12 @@ class DocumentService:
         settings: IngestionSettings,
         data_dir: Path,
         wake: Callable[[], None] = lambda: None,
+        quotas: QuotaSettings | None = None,
     ) -> None:
         self._db, self._audit, self._settings = db, audit, settings
         self._uploads = data_dir / "uploads"
         self.wake = wake
+        self._quotas = quotas or QuotaSettings()
 
     def receive(
         self,
@@ -64,7 +69,10 @@ class DocumentService:
         artist_id: str | None = None,
         title: str | None = None,
     ) -> DocumentPublic:
-        """Keep a file and queue it. When this returns, the file and its row are on disk (design rule 6)."""
+        """Keep a file and queue it. When this returns, the file and its row are on disk (design rule 6).
+
+        Raises `Conflict` with the code `quota` where it is one document or one byte too many.
+        """
         name = display_name(filename)
         suffix = Path(name).suffix.lower()
         if suffix not in READERS:
@@ -72,7 +80,8 @@ class DocumentService:
             raise UnsupportedFile(
                 f"Files of type '{suffix or 'unknown'}' cannot be read; these can: {known}.", code="unknown_type"
             )
-        self._may_write(principal, kb)
+        with self._refusing(principal, "document.receive", None):
+            self._may_write(principal, kb)
         document = Document(
             id=new_id(),
             kb=kb,
@@ -83,15 +92,18 @@ class DocumentService:
             suffix=suffix,
             status=STORED,
         )
+        with self._db.reading() as session:  # whoever has no room fills no disk either; the insert decides
+            check_quota(session, self._quotas, document)
         target = self._uploads / document.id
         kept = store(source, target, self._settings.max_bytes)
         document.bytes, document.sha256 = kept.bytes, kept.sha256
         try:
-            with self._db.session() as session:
+            with self._refusing(principal, "document.receive", artist_id), self._db.session() as session:
                 self._check_artist(session, principal, document.artist_id)
                 if (same := self._same_bytes(session, document)) is not None:
                     target.unlink(missing_ok=True)
                     return public(same)
+                check_quota(session, self._quotas, document, deciding=True)
                 session.add(document)
                 self._audit.record(session, principal, "document.receive", object_id=document.id)
         except BaseException:
@@ -127,7 +139,7 @@ class DocumentService:
         return Listing(items=[public(row) for row in rows[:limit]], next=following)
 
     def get(self, principal: Principal, document_id: str) -> DocumentPublic:
-        with self._db.reading() as session:
+        with self._refusing(principal, "document.read", document_id), self._db.reading() as session:
             return public(self._get(session, principal, document_id))
 
     def update(
@@ -147,7 +159,7 @@ class DocumentService:
             raise AppError(f"The standing of a document is one of {', '.join(STANDINGS)}.", status=422, code="standing")
         if title is not None and not title.strip():
             raise AppError("A document needs a title; type one.", status=422, code="title")
-        with self._db.session() as session:
+        with self._refusing(principal, "document.update", document_id), self._db.session() as session:
             document = self._get_writable(session, principal, document_id)
             document.title = title.strip()[:300] if title is not None else document.title
             document.standing = standing or document.standing
@@ -166,16 +178,17 @@ class DocumentService:
 
     def delete(self, principal: Principal, document_id: str) -> None:
         """Stop answering from a document at once; its points, file and rows follow."""
-        with self._db.session() as session:
+        with self._refusing(principal, "document.delete", document_id), self._db.session() as session:
             document = self._get_writable(session, principal, document_id)
             document.status, document.next_attempt, document.attempts, document.updated = DELETING, None, 0, now()
             session.add(document)
+            forget(session, document_id)
             self._audit.record(session, principal, "document.delete", object_id=document_id)
         self.wake()
 
     def retry(self, principal: Principal, document_id: str) -> DocumentPublic:
         """Queue a failed document again."""
-        with self._db.session() as session:
+        with self._refusing(principal, "document.retry", document_id), self._db.session() as session:
             document = self._get_writable(session, principal, document_id)
             if document.status != FAILED:
                 raise Conflict("Only a failed document can be tried again.", code="not_failed")
@@ -188,7 +201,7 @@ class DocumentService:
 
     def file(self, principal: Principal, document_id: str) -> tuple[Path, str]:
         """The file on disk and the name to download it by; the reading is audited."""
-        with self._db.session() as session:
+        with self._refusing(principal, "document.download", document_id), self._db.session() as session:
             document = self._get(session, principal, document_id)
             path = self._uploads / document.id
             if not path.is_file():
@@ -204,9 +217,14 @@ class DocumentService:
 
     def check_visible(self, principal: Principal | None, document_ids: Sequence[str]) -> None:
         """Raise the same 404 for unknown documents and for other people's."""
-        with self._db.reading() as session:
-            for document_id in document_ids:
+        for document_id in document_ids:
+            with self._refusing(principal, "document.read", document_id), self._db.reading() as session:
                 self._get(session, principal, document_id)
+
+    def _refusing(
+        self, principal: Principal | None, action: str, object_id: str | None
+    ) -> AbstractContextManager[None]:
+        return self._audit.refusing(self._db, principal, action, object_id)
 
     def _visible(self, principal: Principal | None) -> ColumnElement[bool]:
         """The one rule for who sees which document."""

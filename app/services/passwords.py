@@ -1,4 +1,4 @@
-"""Password hashing: Argon2id, at most two at a time, and the one rule on length."""
+"""Password hashing: Argon2id, at most two at a time; and which passwords may be chosen."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from app.errors import AppError, TooMany
+from app.services.guessable import is_guessable
 
 SHORTEST, LONGEST = 12, 128  # characters; OWASP ASVS 5.0, 6.2.1 and 6.2.9 ask for at least 8 and to accept at least 64
 
@@ -25,10 +26,14 @@ class WeakPassword(AppError):
     status, code = 422, "weak_password"
 
 
-def check_password(password: str) -> None:
-    """Raise `WeakPassword` unless `password` may be chosen."""
+def check_password(password: str, email: str = "") -> None:
+    """Raise `WeakPassword` unless `password` may be chosen by the owner of `email`."""
     if not SHORTEST <= len(_normal(password)) <= LONGEST:
         raise WeakPassword(f"Choose a password of {SHORTEST} to {LONGEST} characters; a few words work well.")
+    if is_guessable(_normal(password), email):
+        raise WeakPassword(
+            "This password is easy to guess; choose a few words that do not belong together, without your e-mail address."
+        )
 
 
 class Passwords:

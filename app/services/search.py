@@ -101,10 +101,10 @@ class SearchService:
             )
 
     def _check_artist(self, principal: Principal | None, artist_id: str) -> None:
-        with self._db.reading() as session:
+        with self._audit.refusing(self._db, principal, "artist.read", artist_id), self._db.reading() as session:
             artist = session.get(Artist, artist_id)
-        if principal is None or artist is None or artist.user_id != principal.user_id:
-            raise NotFound("There is no such artist.")
+            if principal is None or artist is None or artist.user_id != principal.user_id:
+                raise NotFound("There is no such artist.")
 
 
 def reads(passages: list[Passage]) -> list[dict[str, object]]:

@@ -9,13 +9,16 @@ from app.config import Settings
 from app.db import Database
 from app.indexes.knowledge import KnowledgeIndexes
 from app.llms import ChatModel
+from app.services.access_log import AccessLog
 from app.services.accounts import AccountService
+from app.services.administration import Administration
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
+from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
@@ -39,6 +42,9 @@ class Services:
     search: SearchService
     chat: ChatService
     audit: AuditLog
+    access_log: AccessLog
+    administration: Administration
+    idempotency: Idempotency
     health: HealthService
     indexes: KnowledgeIndexes
     ingestion: Ingestion

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
 from loguru import logger
-from sqlalchemy import CursorResult, delete, update
+from sqlalchemy import ColumnElement, CursorResult, delete, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
@@ -92,6 +92,12 @@ class SessionService:
         found = self._find(LoginSession.id == session_id)
         return found[1] if found is not None else None
 
+    def alive_among(self, session_ids: Collection[str]) -> set[str]:
+        """Of these sign-ins, those that are neither ended nor their user disabled, in one query."""
+        query = select(LoginSession.id).join(User, col(User.id) == col(LoginSession.user_id))
+        with self._db.reading() as session:
+            return set(session.exec(query.where(col(LoginSession.id).in_(session_ids), *self._live())).all())
+
     def close(self, session_id: str) -> None:
         with self._db.session() as session:
             session.execute(update(LoginSession).where(col(LoginSession.id) == session_id).values(revoked=True))
@@ -111,16 +117,16 @@ class SessionService:
             session.execute(delete(LoginSession).where(col(LoginSession.user_id) == row.user_id, gone))
             session.add(row)
 
+    def _live(self) -> tuple[ColumnElement[bool], ...]:
+        """What holds of every sign-in that counts, its user joined."""
+        running = col(LoginSession.expires) > self._clock()
+        return col(LoginSession.revoked).is_(False), running, col(User.disabled).is_(False)
+
     def _find(self, *conditions: Any) -> tuple[LoginSession, User] | None:
         query = (
             select(LoginSession, User)
             .join(User, col(User.id) == col(LoginSession.user_id))
-            .where(
-                *conditions,
-                col(LoginSession.revoked).is_(False),
-                col(LoginSession.expires) > self._clock(),
-                col(User.disabled).is_(False),
-            )
+            .where(*conditions, *self._live())
         )
         with self._db.reading() as session:
             found = session.exec(query).first()

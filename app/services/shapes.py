@@ -35,6 +35,21 @@ class UserPublic(BaseModel):
     created: datetime
 
 
+class AuditPublic(BaseModel):
+    """A row of the access log: who did what through which door. A question is its keyed digest, reads are ids."""
+
+    id: Id
+    at: datetime
+    user_id: str
+    door: str
+    action: str
+    outcome: str
+    object_id: str | None
+    question_digest: str | None
+    reads: list[dict[str, Any]]
+    request_id: str
+
+
 class DocumentPublic(BaseModel):
     id: Id
     title: str

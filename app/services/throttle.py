@@ -30,6 +30,8 @@ class Limit(NamedTuple):
 # One device guessing at one account meets minutes; a shared address meets a minute. Guesses at one account from ever
 # new addresses meet two seconds only: whoever knows the password must get in while somebody else is guessing.
 LIMITS = {"account at address": Limit(5, 300), "address": Limit(20, 60), "account": Limit(20, 2)}
+# Registering: failures as with signing in; accounts opened are counted too, for each brings quotas of its own.
+NEWCOMER = {"newcomer": Limit(20, 60), "opened": Limit(30, 300)}
 
 Key = tuple[str, ...]
 
@@ -69,6 +71,24 @@ class Throttle:
             for key in keys.values():
                 self._charge(key, moment)
         return Attempt(self, tuple(keys.values()), (account, network))
+
+    def admit_newcomer(self, address: str) -> Newcomer:
+        """Let one registration through, counted as failed until it reports success; raises `TooMany` when it must wait.
+
+        This machine itself may open as many accounts as it likes: a proxy that is not declared would be everybody.
+        """
+        network = network_of(address)
+        failed, opened = ("newcomer", network), ("opened", network)
+        with self._lock:
+            moment = self._clock()
+            wait = max(self._remaining(key, NEWCOMER[key[0]], moment) for key in (failed, opened))
+            if wait > 0:
+                seconds = math.ceil(wait)
+                raise TooMany(f"Too many registrations from here; wait {seconds} s and try again.", retry_after=seconds)
+            self._charge(failed, moment)
+            if not _is_loopback(network):
+                self._charge(opened, moment)
+        return Newcomer(self, failed, opened)
 
     def _remaining(self, key: Key, limit: Limit, moment: float) -> float:
         count = self._counts.get(key)
@@ -117,6 +137,27 @@ class Attempt:
     def withdraw(self) -> None:
         """The attempt was never judged."""
         self._throttle.refund(self._keys)
+
+
+class Newcomer:
+    """One admitted registration: say `succeed` or `withdraw`, or let it stand as a failure."""
+
+    def __init__(self, throttle: Throttle, failed: Key, opened: Key) -> None:
+        self._throttle, self._failed, self._opened = throttle, failed, opened
+
+    def succeed(self) -> None:
+        self._throttle.refund((self._failed,))
+
+    def withdraw(self) -> None:
+        """The attempt was never judged."""
+        self._throttle.refund((self._failed, self._opened))
+
+
+def _is_loopback(network: str) -> bool:
+    try:
+        return ipaddress.ip_network(network).is_loopback or network == str(ipaddress.ip_network("::/64"))
+    except ValueError:
+        return False
 
 
 def network_of(address: str) -> str:

@@ -46,13 +46,24 @@ class UserService:
         self._passwords = passwords or Passwords()
         self._throttle = throttle or Throttle()
 
-    def register(self, email: str, password: str) -> User:
-        """Open an account for whoever asks. Raises `Forbidden` where that is closed, `Conflict` for a taken address."""
+    def register(self, email: str, password: str, address: str = "local socket") -> User:
+        """Open an account for whoever asks from the network address `address`.
+
+        Raises `Forbidden` where that is closed, `Conflict` for a taken e-mail address, `TooMany` after repeated failures
+        (each tells whether somebody has an account) or many accounts from one address.
+        """
         if not self.registration_open:
             raise Forbidden(
                 "Registration is closed here; ask whoever runs this server to add you.", code="registration_closed"
             )
-        return self._create(email, password, "user", "register", None)
+        attempt = self._throttle.admit_newcomer(address)
+        try:
+            user = self._create(email, password, "user", "register", None)
+        except TooMany:  # no turn to hash was free: nobody's failure
+            attempt.withdraw()
+            raise
+        attempt.succeed()
+        return user
 
     def add(self, email: str, password: str, role: Role = "user", *, by: Principal | None = None) -> User:
         """Open an account as the operator or an admin, also where registration is closed."""
@@ -105,8 +116,8 @@ class UserService:
 
     def set_password(self, email_or_id: str, new: str, *, by: Principal | None = None) -> User:
         """Set a password without knowing the old one, and end every sign-in of the user."""
-        check_password(new)
         user = self.by_email(email_or_id) if "@" in email_or_id else self.get(email_or_id)
+        check_password(new, user.email)
         return self._change(user.id, "reset_password", by, sign_out=True, password_hash=self._passwords.hash(new))
 
     def change_password(self, principal: Principal, old: str, new: str) -> None:
@@ -115,8 +126,8 @@ class UserService:
         Raises `Forbidden` when `old` is wrong, `WeakPassword` when `new` may not be chosen, `TooMany` after repeated
         failures.
         """
-        check_password(new)
         user = self.get(principal.user_id)
+        check_password(new, user.email)
         attempt = self._throttle.admit(user.id, f"session of {user.id}")
         if not self._judge(attempt, old, user.password_hash):
             with self._db.session() as session:
@@ -145,7 +156,7 @@ class UserService:
 
     def _create(self, email: str, password: str, role: Role, action: str, by: Principal | None) -> User:
         account = checked_email(email)
-        check_password(password)
+        check_password(password, account)
         taken = Conflict(
             "An account with this e-mail address exists already; sign in instead.", code="already_registered"
         )

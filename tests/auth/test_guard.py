@@ -311,7 +311,7 @@ def test_a_listed_origin_is_told_what_it_may_send(accounts: Accounts) -> None:
     answer = ask(guard, "OPTIONS", "/api/search", headers=asked)
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == "https://studio.example"
-    assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type"
+    assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type, Idempotency-Key"
     assert "access-control-allow-credentials" not in answer.headers
     assert ask(guard, "OPTIONS", "/api/search", headers={**asked, "origin": "https://evil.example"}).status_code == 401
     assert ask(guard, "OPTIONS", "/app/gradio_api/queue/join", headers=asked).status_code == 404

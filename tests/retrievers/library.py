@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Awaitable
+from datetime import timedelta
 from types import AsyncGeneratorType
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from app.indexes.readers import Page
-from app.models import KB, READY, Artist, Chunk, Document, Intent, User, new_id
+from app.models import KB, READY, Artist, Chunk, Document, Intent, LoginSession, User, new_id, now
 from app.principal import Principal, Role, authenticated
 from app.retrievers.fusion import Fused
 from app.retrievers.knowledge import Passage, Retrieval
@@ -23,9 +24,13 @@ from app.services.services import Services
 def person(services: Services, role: Role = "user") -> Principal:
     """A new user, signed in; the row is written as it stands, because hashing a password takes a tenth of a second."""
     user = User(email=f"{uuid.uuid4().hex}@example.com", password_hash="-", role=role)
+    expires = now() + timedelta(days=1)
+    sign_in = LoginSession(user_id=user.id, kind="browser", secret_sha256=uuid.uuid4().hex, expires=expires)
     with services.db.session() as session:
         session.add(user)
-    return authenticated(user.id, role, "session", "a-session")
+        session.flush()
+        session.add(sign_in)
+    return authenticated(user.id, role, "session", sign_in.id)
 
 
 def artist(services: Services, principal: Principal, name: str = "Night Ferry") -> str:

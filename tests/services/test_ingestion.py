@@ -211,7 +211,15 @@ def test_the_oldest_waiting_document_is_taken_first(bench: Bench, quick_reading:
 
 def test_a_chunks_id_depends_on_everything_that_makes_it_another() -> None:
     def identity(number: int = 0, **values: Any) -> str:
-        given: dict[str, Any] = {"id": "d", "kb": "personal", "user_id": "u", "version": 1, "title": "", "filename": "", "suffix": ""}
+        given: dict[str, Any] = {
+            "id": "d",
+            "kb": "personal",
+            "user_id": "u",
+            "version": 1,
+            "title": "",
+            "filename": "",
+            "suffix": "",
+        }
         return chunk_id(Document(**(given | values)), number)
 
     others = [

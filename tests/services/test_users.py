@@ -24,6 +24,7 @@ from app.services.throttle import FORGET_SECONDS, Throttle, network_of
 from app.services.users import InvalidEmail, UserService
 
 GOOD = "three chords and the truth"
+LONG = "".join(map(chr, range(0x4E00, 0x4E80)))  # 128 characters
 HOME, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 
 
@@ -119,7 +120,7 @@ def test_a_password_outside_the_bounds_is_refused_in_one_sentence(password: str)
         check_password(password)
 
 
-@pytest.mark.parametrize("password", ["x" * 12, "x" * 128, "påsswörd påss"])
+@pytest.mark.parametrize("password", ["three chords", "påsswörd påss", LONG])
 def test_a_password_within_the_bounds_is_accepted(password: str) -> None:
     check_password(password)
 
@@ -134,8 +135,8 @@ def test_verify_returns_the_user_and_audits(db: Database, users: UserService) ->
 
 
 def test_a_password_typed_with_combining_accents_is_the_same_password(users: UserService) -> None:
-    users.add("a@example.com", "caf\u00e9 caf\u00e9 caf\u00e9")
-    assert users.verify("a@example.com", "cafe\u0301 cafe\u0301 cafe\u0301", HOME)
+    users.add("a@example.com", "caf\u00e9 noir et th\u00e9")
+    assert users.verify("a@example.com", "cafe\u0301 noir et the\u0301", HOME)
 
 
 def test_wrong_unknown_and_disabled_are_told_alike(db: Database, users: UserService) -> None:
@@ -421,3 +422,48 @@ def test_guessing_the_current_password_from_a_stolen_session_is_slowed(users: Us
             users.change_password(principal, "wrong wrong wrong", "another long password")
         outcomes.append(type(caught.value))
     assert outcomes == [Forbidden] * 5 + [TooMany] * 3
+
+
+# Registering too often
+
+
+def test_asking_who_has_an_account_is_slowed_down_per_network(db: Database, seconds: Seconds) -> None:
+    """By IPv6 /64: one subscriber holds all addresses of it (threats.md A12)."""
+    users = service(db, seconds)
+    users.add("taken@example.com", GOOD)
+    for number in range(20):
+        with pytest.raises(Conflict):
+            users.register("taken@example.com", GOOD, f"2001:db8:0:1::{number + 1:x}")
+    with pytest.raises(TooMany, match="Too many registrations from here; wait 1 s") as caught:
+        users.register("new@example.com", GOOD, "2001:db8:0:1:ffff::1")
+    assert caught.value.retry_after == 1
+    with pytest.raises(Conflict):
+        users.register("taken@example.com", GOOD, "2001:db8:0:2::1")
+    seconds.now += 1
+    assert users.register("new@example.com", GOOD, "2001:db8:0:1:ffff::1").email == "new@example.com"
+
+
+def test_accounts_of_one_network_are_counted_but_not_this_machines_own(db: Database, seconds: Seconds) -> None:
+    throttle = Throttle(seconds)
+    for _ in range(30):
+        throttle.admit_newcomer("192.0.2.7").succeed()
+    with pytest.raises(TooMany):
+        throttle.admit_newcomer("192.0.2.7")
+    throttle.admit_newcomer("192.0.2.8")
+    for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
+        for _ in range(60):
+            throttle.admit_newcomer(address).succeed()
+
+
+def test_a_turn_that_was_not_free_is_nobodys_failed_registration(
+    db: Database, users: UserService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: str) -> str:
+        raise TooMany("Too many people are signing in at this moment; try again in a few seconds.", retry_after=3)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(users._passwords, "hash", full)
+        for _ in range(40):
+            with pytest.raises(TooMany, match="at this moment"):
+                users.register("a@example.com", GOOD, HOME)
+    assert users.register("a@example.com", GOOD, HOME).email == "a@example.com"

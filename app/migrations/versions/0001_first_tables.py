@@ -82,6 +82,26 @@ def upgrade() -> None:
     with op.batch_alter_table('artists', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_artists_user_id'), ['user_id'], unique=False)
 
+    op.create_table('idempotency_keys',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('route', sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+    sa.Column('key', sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+    sa.Column('request_sha256', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+    sa.Column('status', sa.Integer(), nullable=True),
+    sa.Column('body', sa.JSON(), nullable=True),
+    sa.Column('object_id', sqlmodel.sql.sqltypes.AutoString(length=40), nullable=True),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_idempotency_keys_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_idempotency_keys')),
+    sa.UniqueConstraint('user_id', 'route', 'key', name=op.f('uq_idempotency_keys_user_id_route_key')),
+    sqlite_autoincrement=True
+    )
+    with op.batch_alter_table('idempotency_keys', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_idempotency_keys_created'), ['created'], unique=False)
+        batch_op.create_index(batch_op.f('ix_idempotency_keys_object_id'), ['object_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_idempotency_keys_user_id'), ['user_id'], unique=False)
+
     op.create_table('identities',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
     sa.Column('user_id', sa.String(length=36), nullable=False),
@@ -289,6 +309,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identities_user_id'))
 
     op.drop_table('identities')
+    with op.batch_alter_table('idempotency_keys', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_idempotency_keys_user_id'))
+        batch_op.drop_index(batch_op.f('ix_idempotency_keys_object_id'))
+        batch_op.drop_index(batch_op.f('ix_idempotency_keys_created'))
+
+    op.drop_table('idempotency_keys')
     with op.batch_alter_table('artists', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_artists_user_id'))
 
