@@ -101,6 +101,8 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
         search = SearchService(db, settings, Searcher(indexes, db, settings.retrieval, sql), documents, audit, model)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
         ingestion = Ingestion(db, indexes, chunker, settings.ingestion, settings.data.dir)
+        if not settings.vectors.url:
+            ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
         if seed:
             load_seed(db, documents, SEED_DIR)

@@ -114,8 +114,11 @@ def open_manager(config: str | Path | None = None, **overrides: Any) -> Manager:
     quiet_libraries(settings.data.dir)
     from app.main import build_services
 
-    manager = Manager(build_services(settings))
-    manager.work()
+    services = build_services(settings)
+    manager = Manager(services)
+    # What waits is done now, but nothing is waited for: a document in its back-off has its own time.
+    while services.ingestion.back_fill() or services.ingestion.run_once():
+        pass
     return manager
 
 

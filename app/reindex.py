@@ -47,6 +47,7 @@ def reindex(settings: Settings, *, model: str | None, rechunk: bool) -> Iterator
         if waiting:
             yield f"Cutting {waiting} documents anew."
             services.ingestion.run_all()
+        left = sorted({index.model.name for index in services.indexes.building()})
     finally:
         services.close()
-    yield "Done."
+    yield f"Not finished for now: {', '.join(left)}; it goes on while the program runs." if left else "Done."
