@@ -47,7 +47,7 @@ def once(
         return _again(claim)
     try:
         done = act()
-    except BaseException:
+    except BaseException:  # also when cancelled: nothing was done that could be given again
         idempotency.release(claim)
         raise
     idempotency.keep(claim, status, done.model_dump(mode="json"), about(done))
@@ -66,7 +66,7 @@ async def ask_once(
         return await EventStream.open(_kept(services.chat.ask(principal, request), idempotency, claim))
     try:
         message = await services.chat.answer(principal, request)
-    except BaseException:
+    except BaseException:  # also when cancelled: nothing was done that could be given again
         idempotency.release(claim)
         raise
     body = message.model_dump(mode="json")

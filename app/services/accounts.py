@@ -44,7 +44,7 @@ class AccountService:
             try:
                 write_archive(file, self._db, self._uploads, principal)
                 file.seek(0)
-            except BaseException:
+            except BaseException:  # also when cancelled: the file has no name to find it by
                 file.close()
                 raise
         except OSError:

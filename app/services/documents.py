@@ -106,7 +106,7 @@ class DocumentService:
                 check_quota(session, self._quotas, document, deciding=True)
                 session.add(document)
                 self._audit.record(session, principal, "document.receive", object_id=document.id)
-        except BaseException:
+        except BaseException:  # also when cancelled: no row speaks of this file
             target.unlink(missing_ok=True)
             raise
         self.wake()
