@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from app import log
 from app.config import ROOT, load_settings, quiet_libraries
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -21,6 +22,7 @@ def main() -> None:
         return
     settings = load_settings(llm={"provider": "none"})
     quiet_libraries(settings.data.dir)
+    log.configure(settings.log, settings.data.dir, terminal=False)
     from app.evaluation import evaluate
 
     for precision in ("int8", "fp32"):

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from app import log
 from app.config import ROOT, load_settings, quiet_libraries
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -33,6 +34,7 @@ def measure(file: Path) -> None:
 
     settings = load_settings(llm={"provider": "none"})
     quiet_libraries(settings.data.dir)
+    log.configure(settings.log, settings.data.dir, terminal=False)
     passages, questions = load(file)
     article = {row["id"]: row["title"] for row in passages}
     with (
