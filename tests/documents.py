@@ -21,7 +21,7 @@ _FONT, _SIZE, _WIDTH, _LEADING = "Helvetica", 11, 450, 14  # points; an A4 page 
 
 CONTRACT = (
     """ARTIST MANAGEMENT AGREEMENT
-This agreement is made on 3 March 2025 between Lena Okafor, professionally known as Night Ferry (the "Artist"), \
+This agreement is made on 3 March 2025 between the singer professionally known as Night Ferry (the "Artist"), \
 and Harbour Lane Management Ltd of 14 Quay Street, Bristol (the "Manager").
 1. Engagement
 The Artist engages the Manager as her sole and exclusive personal manager in the music industry throughout the \

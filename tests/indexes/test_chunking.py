@@ -104,9 +104,7 @@ def test_overlap_leaves_room_for_a_word_of_many_tokens(tokenizer: Tokenizer) -> 
 
 def test_abbreviations_and_numbers_end_no_sentence() -> None:
     filler = "words without any end and so on " * 20
-    text = (
-        f"{filler}to here. Signed by J. Doe of Ltd. Bristol (cl. 4, No. 5, e.g. $1,000.50) for U.S. Copyright {filler}"
-    )
+    text = f"{filler}to here. Signed by A. and B. of Ltd. Bristol (cl. 4, No. 5, e.g. $1,000.50) for U.S. Copyright {filler}"
     pieces = chunker(body_tokens=192, overlap_tokens=0).cut([Page(1, text)])
     assert pieces[0].text.endswith("to here.")
     clauses = Page(1, f"{filler}to here.\n4. Sunset and {filler}")
