@@ -261,13 +261,18 @@ class KnowledgeFusionRetriever(BaseRetriever):
         return [passage for passage in allowed if passage.fused.key in chosen]
 
     def _above_floor(self, question: str, passages: list[Passage]) -> list[Passage]:
-        """The passages of each kb whose best one reaches the floor, without those far below it (design 5)."""
+        """The passages of each kb whose best one reaches the floor, without those far below it (design 5).
+
+        A kb in which no model took part that the floor was measured on has none: it would refuse every question.
+        """
         settings = self._searcher.settings
         kept: list[Passage] = []
         values = {p.fused.key: relevance(question, p.searchable, p.fused.similarities, settings) for p in passages}
         for kb in self.kbs:
             mine = [passage for passage in passages if passage.kb == kb]
-            if mine and max(values[passage.fused.key] for passage in mine) >= settings.floor:
+            if not any(name in settings.floor_models for passage in mine for name in passage.fused.similarities):
+                kept += mine
+            elif max(values[passage.fused.key] for passage in mine) >= settings.floor:
                 lowest = settings.floor - settings.floor_margin
                 kept += [passage for passage in mine if values[passage.fused.key] >= lowest]
         return sorted(kept, key=lambda passage: -passage.fused.score)

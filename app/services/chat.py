@@ -51,10 +51,6 @@ class ChatService(ConversationService):
         self._settings, self._search, self._profiles = settings, search, profiles
         self._model, self.encoder = model, encoder
 
-    @property
-    def has_model(self) -> bool:
-        return self._model is not None
-
     async def ask(self, principal: Principal, request: AskRequest) -> AsyncGenerator[Event, None]:
         """Events: intent, sources, token (many), done; or error after what had come. See `Event`.
 

@@ -8,8 +8,6 @@ from app.db import Database
 from app.models import Profile
 from app.principal import Principal
 
-MUSIC_ROLES = ("", "independent artist", "producer", "songwriter", "manager")
-
 
 class ProfileShape(BaseModel):
     role: str = Field("", max_length=40, description="independent artist, producer, songwriter or manager")

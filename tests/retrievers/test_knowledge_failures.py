@@ -51,6 +51,17 @@ def test_an_index_that_cannot_be_searched_is_named(world: World, fail: Callable[
     assert world.search(world.lena, "global").trace.missing == []
 
 
+@pytest.mark.parametrize("kb", [None, "personal"])
+def test_without_the_model_it_was_measured_on_there_is_no_floor(
+    world: World, fail: Callable[..., None], kb: KB | None
+) -> None:
+    fail("minilm", *([kb] if kb else []))
+    searcher = world.library.searcher(floor=0.5, floor_margin=0.15, floor_coverage_weight=0.35)
+    question = world.library.fresh(QUESTION)
+    retrieval = world.search(world.lena, question=question, searcher=searcher, floor=True)
+    assert world.contract in documents(retrieval)
+
+
 def test_without_any_model_there_is_no_answer(world: World, fail: Callable[..., None]) -> None:
     for model in MODELS:
         fail(model)
