@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session
 
-from app.errors import ConfigError, Unavailable
+from app.errors import AppError, ConfigError, Unavailable
 
 BUSY_MILLISECONDS = 5000
 CONNECT_SECONDS = 5  # longest wait for a PostgreSQL server; its library would wait two minutes
@@ -34,6 +34,7 @@ class Database:
                 "The setting 'database.url' is no address of a SQLite or PostgreSQL database; "
                 "write it like postgresql://user:password@host/name."
             ) from None
+        event.listen(self.engine, "before_cursor_execute", _refuse_nul)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -131,6 +132,15 @@ def _engine(url: str) -> Engine:
         raise ArgumentError("neither of the two")
     timeout = {"connect_timeout": CONNECT_SECONDS}
     return create_engine(url, connect_args=timeout, pool_pre_ping=True, pool_size=10, max_overflow=20)
+
+
+def _refuse_nul(_connection: Any, _cursor: Any, _statement: str, values: Any, *_: Any) -> None:
+    """PostgreSQL has no NUL in its texts and raises; SQLite keeps it and cuts texts there in some functions. Neither is
+    sent one, to keep or to look for, whatever door it came in by."""
+    for row in values if isinstance(values, list) else [values]:
+        for value in row.values() if isinstance(row, dict) else row:
+            if isinstance(value, str) and "\0" in value:
+                raise AppError("A text holds a NUL character; take it out and send it again.", status=422, code="nul")
 
 
 def _tune_sqlite(engine: Engine) -> None:

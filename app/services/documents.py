@@ -31,7 +31,7 @@ from app.models import (
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.idempotency import forget
-from app.services.quotas import check_quota
+from app.services.quotas import check_quota, hold_owner
 from app.services.shapes import DocumentPublic, Listing
 from app.services.uploads import display_name, store
 
@@ -100,10 +100,11 @@ class DocumentService:
         try:
             with self._refusing(principal, "document.receive", artist_id), self._db.session() as session:
                 self._check_artist(session, principal, document.artist_id)
+                hold_owner(session, document)
                 if (same := self._same_bytes(session, document)) is not None:
                     target.unlink(missing_ok=True)
                     return public(same)
-                check_quota(session, self._quotas, document, deciding=True)
+                check_quota(session, self._quotas, document)
                 session.add(document)
                 self._audit.record(session, principal, "document.receive", object_id=document.id)
         except BaseException:  # also when cancelled: no row speaks of this file
@@ -259,7 +260,8 @@ class DocumentService:
     def _check_artist(self, session: Session, principal: Principal, artist_id: str | None) -> None:
         if artist_id is None:
             return
-        artist = session.get(Artist, artist_id)
+        # PostgreSQL keeps the artist where it is until the document is there: it is not handed over or deleted meanwhile.
+        artist = session.get(Artist, artist_id, with_for_update={"read": True, "key_share": True})
         if artist is None or artist.user_id != principal.user_id:
             raise NotFound("There is no such artist.")
 

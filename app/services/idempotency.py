@@ -61,8 +61,7 @@ class Idempotency:
                 if known is not None:
                     if known.created > moment - LEASE:
                         raise busy
-                    session.delete(known)
-                    session.flush()
+                    session.execute(delete(IdempotencyKey).where(col(IdempotencyKey.id) == known.id))
                 session.add(row)
                 session.flush()
         except IntegrityError:  # on PostgreSQL two may insert at once

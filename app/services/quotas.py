@@ -10,16 +10,21 @@ from app.errors import Conflict
 from app.models import DELETING, Document, User
 
 
-def check_quota(session: Session, quotas: QuotaSettings, document: Document, *, deciding: bool = False) -> None:
+def hold_owner(session: Session, document: Document) -> None:
+    """Let no other upload of the same owner be decided until this transaction ends: of two at once the second sees the
+    first. PostgreSQL locks the owner's row; on SQLite the writer has the whole database already.
+    """
+    if document.user_id is not None:
+        session.exec(select(User.id).where(User.id == document.user_id).with_for_update()).first()
+
+
+def check_quota(session: Session, quotas: QuotaSettings, document: Document) -> None:
     """Raise `Conflict` unless its owner has room for `document`; the industry's documents are nobody's and have no quota.
 
-    `deciding`: inside the transaction that inserts. The owner's row is locked on PostgreSQL, as the whole database is on
-    SQLite, so that of two uploads at the edge the second counts the first.
+    It decides only after `hold_owner`, in the transaction that inserts.
     """
     if document.user_id is None:
         return
-    if deciding:
-        session.exec(select(User.id).where(User.id == document.user_id).with_for_update()).first()
     kept = select(func.count(), func.coalesce(func.sum(Document.bytes), 0)).where(
         col(Document.user_id) == document.user_id, col(Document.status) != DELETING
     )
