@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -172,9 +171,7 @@ def test_nobody_meets_anothers_canary(api: Api, few: list[Tenant]) -> None:
 @pytest.mark.slow
 def test_fifty_users_and_five_thousand_questions(api: Api, few: list[Tenant]) -> None:
     with living(api, range(6, 50)) as more:
-        started = time.monotonic()
         check(api, few + more, 5000)
-    assert time.monotonic() - started < 600  # s; 2 cores take about 200
 
 
 def _unfiltered(monkeypatch: pytest.MonkeyPatch) -> None:
