@@ -148,6 +148,7 @@ class ChatService(ConversationService):
     def _begin(self, principal: Principal, request: AskRequest) -> tuple[Conversation, Message]:
         with self._refusing(principal, "chat.ask", request.conversation), self._db.session() as session:
             if request.conversation is None:
+                self._check_artist(session, principal, request.artist_id)
                 conversation = Conversation(user_id=principal.user_id, artist_id=request.artist_id)
                 session.add(conversation)
                 session.flush()

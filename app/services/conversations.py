@@ -46,10 +46,7 @@ class ConversationService:
         self, principal: Principal, *, title: str | None = None, artist_id: str | None = None
     ) -> ConversationPublic:
         with self._refusing(principal, "conversation.create", artist_id), self._db.session() as session:
-            if artist_id is not None:
-                artist = session.get(Artist, artist_id)
-                if artist is None or artist.user_id != principal.user_id:
-                    raise NotFound("There is no such artist.")
+            self._check_artist(session, principal, artist_id)
             conversation = Conversation(
                 user_id=principal.user_id, artist_id=artist_id, title=((title or "").strip() or UNTITLED)[:200]
             )
@@ -134,6 +131,14 @@ class ConversationService:
         foreign = (artist_id is not None and row.trace_id is not None and about != artist_id for row, about in found)
         rows = [row for row, _ in found[: next((place for place, other in enumerate(foreign) if other), len(found))]]
         return [Turn(row.role, row.text) for row in reversed(rows) if row.text]
+
+    def _check_artist(self, session: Session, principal: Principal, artist_id: str | None) -> None:
+        """Raise `NotFound` unless the artist is the principal's, and stays until the conversation is there."""
+        if artist_id is None:
+            return
+        artist = session.get(Artist, artist_id, with_for_update={"read": True, "key_share": True})
+        if artist is None or artist.user_id != principal.user_id:
+            raise NotFound("There is no such artist.")
 
     def _add_question(self, session: Session, conversation: Conversation, text: str) -> Message:
         message = Message(conversation_id=conversation.id or 0, role="user", text=text)

@@ -19,7 +19,7 @@ from app import log
 from app.config import LogSettings
 from app.indexes.engine import EVERYTHING, Scope
 from app.indexes.store import KnowledgeStore
-from app.models import AuditEvent, Chunk, Conversation, Document, Message, Trace
+from app.models import AuditEvent, Chunk, Conversation, Document, Intent, Message, Trace
 from app.notebook import Manager
 from app.retrievers.knowledge import KnowledgeFusionRetriever
 from app.services.services import Services
@@ -31,7 +31,7 @@ from tests.security.served import served
 
 Door = Callable[[Tenant, str, Random], str]
 THREADS = 6
-INTENTS = ("personal", "hybrid", "global", None)
+INTENTS: tuple[Intent, ...] = ("personal", "hybrid", "global")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,9 @@ def doors(api: Api) -> dict[str, tuple[int, Door]]:
     manager, services = Manager(api.services), api.services
 
     def search(asker: Tenant, text: str, random: Random) -> str:
-        answer = asker.rest.post("/api/search", json={"query": text, "top_k": 50, "intent": random.choice(INTENTS)})
+        answer = asker.rest.post(
+            "/api/search", json={"query": text, "top_k": 50, "intent": random.choice([*INTENTS, None])}
+        )
         assert answer.status_code == 200, answer.text
         return answer.text
 
@@ -81,7 +83,7 @@ def doors(api: Api) -> dict[str, tuple[int, Door]]:
         return asker.tab.ask(text)
 
     def retriever(asker: Tenant, text: str, random: Random) -> str:
-        made = manager.retriever(asker.email, intent=random.choice(INTENTS) or "hybrid", top_k=50)
+        made = manager.retriever(asker.email, intent=random.choice(INTENTS), top_k=50)
         return str([(node.text, node.node.metadata) for node in made.retrieve(text)])
 
     def engine(asker: Tenant, text: str, _: Random) -> str:
@@ -89,7 +91,7 @@ def doors(api: Api) -> dict[str, tuple[int, Door]]:
         return str(response) + str(response.source_nodes)
 
     def service(asker: Tenant, text: str, random: Random) -> str:
-        request = SearchRequest(query=text, top_k=50, intent=random.choice(INTENTS[:3]))
+        request = SearchRequest(query=text, top_k=50, intent=random.choice(INTENTS))
         return asyncio.run(services.search.search(asker.principal, request)).model_dump_json()
 
     return {

@@ -17,7 +17,7 @@ from sqlmodel import select
 
 from app.config import IngestionSettings, QuotaSettings
 from app.errors import AppError, Conflict
-from app.models import DELETING, READY, Document, LoginSession, now
+from app.models import DELETING, READY, Conversation, Document, LoginSession, now
 from app.principal import local_operator
 from app.services.documents import DocumentService
 from app.services.idempotency import LEASE, Idempotency
@@ -106,11 +106,16 @@ def test_bytes_at_the_edge_of_the_quota_neither(api: Api) -> None:
     assert Counter(together(put)) == {"kept": 3, "quota": AT_ONCE - 3}
 
 
-def test_the_same_file_at_once_is_one_document(api: Api, user: httpx.Client) -> None:
-    answers = together(lambda _: upload(user, "the same text"))
-    assert codes(answers) == {202: AT_ONCE}
-    assert {answer.json()["id"] for answer in answers} == set(owned(api, user))
-    assert len(owned(api, user)) == 1
+def test_the_same_file_at_once_is_one_document(api: Api) -> None:
+    client, account = api.register()
+    who = local_operator(api.services.users.by_email(account["email"]).id)
+
+    def put(_: int) -> str:
+        source = io.BytesIO(b"the same text")
+        return api.services.documents.receive(who, kb="personal", filename="a.txt", source=source).id
+
+    with client:
+        assert [*set(together(put))] == owned(api, client)
 
 
 def test_one_key_makes_one_document(api: Api, user: httpx.Client) -> None:
@@ -167,30 +172,29 @@ def test_one_refresh_token_has_one_child(api: Api) -> None:
     assert not family.revoked
 
 
-def test_an_artist_is_not_deleted_while_a_document_arrives(api: Api) -> None:
+def test_an_artist_stays_while_a_document_or_a_conversation_arrives(api: Api) -> None:
     services = api.services
     who = local_operator(services.users.by_email(api.register()[1]["email"]).id)
-    artist = services.artists.create(who, "Night Ferry").id
-    deleting = threading.Thread(target=services.artists.delete, args=(who, artist))
-    with services.db.session() as session:
-        services.documents._check_artist(session, who, artist)
-        deleting.start()
-        deleting.join(0.5)
-        assert deleting.is_alive(), "it waits for the document, to take it along"
-        document = Document(
-            kb="personal",
-            user_id=who.user_id,
-            artist_id=artist,
-            title="a",
-            filename="a.txt",
-            suffix=".txt",
-            status=READY,
-        )
-        session.add(document)
-    deleting.join(10)
-    with services.db.reading() as session:
-        row = session.get(Document, document.id)
-    assert row is None or row.status == DELETING
+    for check, row in (
+        (
+            services.documents._check_artist,
+            Document(kb="personal", title="a", filename="a", suffix=".txt", status=READY),
+        ),
+        (services.chat._check_artist, Conversation(user_id=who.user_id)),
+    ):
+        artist = row.artist_id = services.artists.create(who, "Night Ferry").id
+        row.user_id = who.user_id
+        deleting = threading.Thread(target=services.artists.delete, args=(who, artist))
+        with services.db.session() as session:
+            check(session, who, artist)
+            deleting.start()
+            deleting.join(0.5)
+            assert deleting.is_alive(), "it waits for what arrives, to take it along"
+            session.add(row)
+        deleting.join(10)
+        with services.db.reading() as session:
+            left = session.get(type(row), row.id)
+        assert left is None or (isinstance(left, Document) and left.status == DELETING)
 
 
 # Characters
