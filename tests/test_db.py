@@ -139,6 +139,16 @@ def test_a_second_writer_waits_and_a_reader_does_not(db: Database) -> None:
     assert keys(db) == ["second", "slow"]
 
 
+def test_writers_of_one_process_take_turns_and_none_waits_for_ever(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db_module, "TURN_SECONDS", 0.2)
+    with db.session(), pytest.raises(OperationalError, match="another thread"):
+        add(db, "a")
+    add(db, "b")
+    assert keys(db) == ["b"]
+
+
 def test_a_writer_gives_up_after_the_busy_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db_module, "BUSY_MILLISECONDS", 200)
     db = Database(f"sqlite:///{tmp_path / 'test.db'}")
