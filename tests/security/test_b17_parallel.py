@@ -27,7 +27,7 @@ THREADS = 16
 DROPPED = (
     "passages dropped by the SQL check"  # of a document whose points came before it was ready, or outlive it a moment
 )
-DRAIN_SECONDS = 120
+DRAIN_SECONDS = 300  # minutes of uploads wait on a busy machine
 QUESTIONS = (
     "What commission does my manager take?",
     "When does my agreement end?",
