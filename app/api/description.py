@@ -185,6 +185,7 @@ def _complete(operation: Document) -> None:
         statuses.add(413)
     elif all(parameter["in"] == "path" for parameter in parameters):
         statuses.discard(422)  # FastAPI's own guess: what is no id is 404
+        responses.pop("422", None)
     for response in responses.values():
         response.setdefault("headers", {})["X-Request-ID"] = {"$ref": REFERENCE.format("headers", "X-Request-ID")}
     for status in sorted(statuses):

@@ -37,13 +37,22 @@ data: {"text": "It ends on 31 March 2027 [P1]."}
 event: done
 data: {"id": "41", "conversation": "17", "state": "answered", "text": "It ends on 31 March 2027 [P1]."}
 """
+EVENT = {
+    "title": "One event",
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["intent", "sources", "token", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The message; with `stream` server-sent events, each with JSON data: `intent` (what is searched, in "
         "which conversation), `sources` (what may be cited), `token` (many: `text` to append), and at the end either `done` "
         "(the message) or `error` (as any error, with the `message` that was kept). A comment line comes every 15 seconds "
         "in which nothing else does.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}},
+        "content": {"text/event-stream": {"schema": EVENT, "example": EVENTS}},
         **shown("Idempotent-Replayed"),
     },
     **told(404, 409, 429),

@@ -84,6 +84,7 @@ def test_every_answer_and_body_has_an_example_that_fits(document: Document) -> N
         examples = [
             *([holder["example"]] if "example" in holder else []),
             *(one["value"] for one in holder.get("examples", {}).values()),
+            *schema.get("examples", []),
             *target.get("examples", []),
             *([target["example"]] if "example" in target else []),
         ]
