@@ -173,7 +173,7 @@ def _complete(operation: Document) -> None:
     for parameter in parameters:
         _never_null(parameter)
     if "security" in operation:
-        optional = [{}] if {} in operation["security"] else []
+        optional: list[Document] = [{}] if {} in operation["security"] else []
         operation["security"] = [*optional, {"bearer": []}, {"cookie": []}]
     responses = operation["responses"]
     statuses = {int(status) for status in responses if int(status) >= 400} | set(ANY_ROUTE)

@@ -12,7 +12,8 @@ from app.models import KB, Intent
 Item = TypeVar("Item")
 Id = Annotated[
     str,
-    Field(max_length=64),  # before the next line: only a limit of the text itself makes pydantic refuse halves of characters
+    # Stands before the next line: only a limit of the text itself makes pydantic refuse halves of characters.
+    Field(max_length=64),
     BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value),
 ]
 # Something was typed, and nothing that PostgreSQL cannot store.

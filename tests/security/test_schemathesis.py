@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from hypothesis.configuration import set_hypothesis_home_dir
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.specs.openapi import checks
@@ -41,7 +42,7 @@ from tests.openai_server import OpenAIServer
 PASSWORD = "three chords and the truth"
 ENDING = {"delete_account", "sign_out", "change_password"}
 OPEN = {"get_health", "register", "sign_in", "refresh_tokens", "sign_out"}
-QUICK, SLOW = 3, 60  # requests made up at random for each operation; the slow run adds every limit of every field
+QUICK, SLOW = 2, 25  # requests made up at random for each operation; the slow run adds every limit of every field
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,
@@ -104,7 +105,7 @@ class Caller:
         offers = self.session.get(f"{self.url}/api/artists/offers?limit=200", headers=self.headers).json()
         return str(offers["items"][-1]["id"])
 
-    def check(self, case: schemathesis.Case) -> None:
+    def check(self, case: schemathesis.Case[Any]) -> None:
         name = case.operation.definition.raw["operationId"]
         signed_in = self.role != "anonymous"
         if signed_in and case.path_parameters and zlib.crc32(repr(case.path_parameters).encode("utf-8", "replace")) % 2:
@@ -113,7 +114,7 @@ class Caller:
         answer = case.call(base_url=self.url, headers=headers, timeout=60)
         case.validate_response(answer, checks=CHECKS if signed_in else CHECKS[:-2])
         if not signed_in and name not in OPEN:
-            assert answer.status_code in (401, 404), "404: no address of ours"
+            assert answer.status_code in (401, 403, 404)  # 403: a made-up cookie from no page; 404: no address of ours
 
 
 World = Callable[[str], Caller]
@@ -176,6 +177,7 @@ def send(schema: schemathesis.BaseSchema, caller: Caller) -> None:
     """Make up requests for every operation; what is wrong with any of them is told together."""
     wrong: list[str] = []
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         test = build_operation_test(
             config=schema.config, operation=operation, test_func=lambda case: caller.check(case), given_kwargs={},
@@ -188,7 +190,7 @@ def send(schema: schemathesis.BaseSchema, caller: Caller) -> None:
     assert not wrong, "\n\n".join(wrong)
 
 
-def test_the_document_is_the_one_that_is_served(world: World, quick: schemathesis.BaseSchema) -> None:
+def test_the_document_is_the_one_that_is_served(world: World) -> None:
     caller = world("user")
     served = caller.session.get(f"{caller.url}/api/openapi.json", headers=caller.headers).json()
     assert served == made_up(1).raw_schema
