@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+PAUSE_SECONDS = 5  # to wait before another try, where nothing knows better
+
 
 class AppError(Exception):
     """A failure told in one sentence that says what to do.
@@ -26,6 +28,13 @@ class AppError(Exception):
         self.status = status or self.status
         self.code = code or self.code
         self.retry_after = retry_after
+
+    @property
+    def pause(self) -> int | None:
+        """For the header Retry-After, in seconds: every 429 and 503 has one."""
+        if self.retry_after is None and self.status in (429, 503):
+            return PAUSE_SECONDS
+        return self.retry_after
 
 
 class ConfigError(AppError):

@@ -41,6 +41,7 @@ from app.services.search import SearchService
 from app.services.seed import load_seed
 from app.services.services import Services
 from app.services.sessions import SessionService
+from app.services.system import SystemService
 from app.services.users import UserService
 from app.services.watch import SessionWatch
 
@@ -104,6 +105,8 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
         if not settings.vectors.url:
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
+        health = HealthService(db, indexes, model)
+        chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
         if seed:
             load_seed(db, documents, SEED_DIR)
         return Services(
@@ -118,12 +121,13 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             documents=documents,
             profiles=profiles,
             search=search,
-            chat=ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit),
+            chat=chat,
             audit=audit,
             access_log=AccessLog(db, audit),
             administration=Administration(db, audit),
             idempotency=Idempotency(db),
-            health=HealthService(db, indexes, model),
+            health=health,
+            system=SystemService(settings, db, audit, health, chat.writing),
             indexes=indexes,
             ingestion=ingestion,
             model=model,
@@ -137,8 +141,10 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     import gradio
     from fastapi import FastAPI as App
 
+    from app.api import description
     from app.api import errors as api_errors
     from app.api.limits import BodyLimits
+    from app.api.methods import Methods
     from app.api.router import api_router
     from app.api.slash import strip_trailing_slash
     from app.auth import oidc_pages, pages
@@ -174,6 +180,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.services, app.state.tokens = made, tokens
     app.state.openid = open_providers(settings)
     api_errors.install(app)
+    description.install(app)
     app.include_router(api_router)
     app.include_router(pages.router)
     app.include_router(oidc_pages.router)
@@ -183,6 +190,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
             app, build_application(made), path="/app", auth_dependency=gradio_user, **mount_options()
         )
     # The first added is the innermost: a request meets the guard, then the limits, then the routes.
+    app.add_middleware(Methods)
     app.add_middleware(BodyLimits, settings=settings.ingestion)
     app.add_middleware(strip_trailing_slash)
     app.add_middleware(

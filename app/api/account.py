@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.background import BackgroundTask
 
 from app.api.deps import PrincipalDep, ServicesDep
+from app.api.description import told
 from app.auth.authenticate import session_cookie
 from app.errors import AppError
 from app.models import now
@@ -21,7 +22,13 @@ BLOCK = 1 << 18  # bytes sent at a time
 ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"description": "A ZIP archive.", "content": {"application/zip": {}}}}
 
 
-@router.get("/export", summary="Everything one owns, as a ZIP", response_class=StreamingResponse, responses=ARCHIVE)
+@router.get(
+    "/export",
+    operation_id="export_account",
+    summary="Everything one owns, as a ZIP",
+    response_class=StreamingResponse,
+    responses={**ARCHIVE, **told(507)},
+)
 def export(principal: PrincipalDep, services: ServicesDep) -> StreamingResponse:
     """JSON files for the account, the profile, artists, documents, conversations with their citations, traces and audit
     rows; the documents themselves as they were uploaded."""
@@ -36,7 +43,13 @@ def export(principal: PrincipalDep, services: ServicesDep) -> StreamingResponse:
     )
 
 
-@router.delete("", status_code=204, summary="Delete the account with everything it owns, for good")
+@router.delete(
+    "",
+    operation_id="delete_account",
+    responses=told(422),
+    status_code=204,
+    summary="Delete the account with everything it owns, for good",
+)
 def delete(
     request: Request,
     principal: PrincipalDep,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
+from app.api.description import told
 from app.services.artists import LONGEST_NAME, ArtistPublic
 from app.services.handovers import OfferPublic
 from app.services.shapes import Listing
@@ -31,56 +32,78 @@ class Offered(BaseModel):
     detail: str = "If this address belongs to an account here, its owner can accept the artist now."
 
 
-@router.get("", summary="One's artists, oldest first")
+@router.get("", operation_id="list_artists", responses=told(404), summary="One's artists, oldest first")
 def artists(
     principal: PrincipalDep, services: ServicesDep, limit: Limit = 50, after: After = None
 ) -> Listing[ArtistPublic]:
     return services.artists.list(principal, limit=limit, after=after)
 
 
-@router.post("", status_code=201, summary="Add an artist to one's roster")
+@router.post("", operation_id="create_artist", status_code=201, summary="Add an artist to one's roster")
 def create(body: ArtistCreate, principal: PrincipalDep, services: ServicesDep) -> ArtistPublic:
     return services.artists.create(principal, body.name)
 
 
-@router.get("/offers", summary="Artists that others offer to hand over to oneself")
+@router.get(
+    "/offers",
+    operation_id="list_offers",
+    responses=told(404),
+    summary="Artists that others offer to hand over to oneself",
+)
 def offers(
     principal: PrincipalDep, services: ServicesDep, limit: Limit = 50, after: After = None
 ) -> Listing[OfferPublic]:
     return services.handovers.offers(principal, limit=limit, after=after)
 
 
-@router.post("/offers/{offer_id}/accept", summary="Take an artist over, with its documents and conversations")
+@router.post(
+    "/offers/{offer_id}/accept",
+    operation_id="accept_offer",
+    responses=told(409),
+    summary="Take an artist over, with its documents and conversations",
+)
 def accept(offer_id: PathId, principal: PrincipalDep, services: ServicesDep) -> ArtistPublic:
     """The documents answer nobody until they have been read anew."""
     return services.handovers.accept(principal, offer_id)
 
 
-@router.post("/offers/{offer_id}/decline", status_code=204, summary="Decline an artist")
+@router.post("/offers/{offer_id}/decline", operation_id="decline_offer", status_code=204, summary="Decline an artist")
 def decline(offer_id: PathId, principal: PrincipalDep, services: ServicesDep) -> Response:
     services.handovers.decline(principal, offer_id)
     return Response(status_code=204)
 
 
-@router.patch("/{artist_id}", summary="Rename an artist")
+@router.patch("/{artist_id}", operation_id="update_artist", summary="Rename an artist")
 def rename(artist_id: PathId, body: ArtistUpdate, principal: PrincipalDep, services: ServicesDep) -> ArtistPublic:
     return services.artists.rename(principal, artist_id, body.name)
 
 
-@router.delete("/{artist_id}", status_code=204, summary="Delete an artist with everything of theirs")
+@router.delete(
+    "/{artist_id}",
+    operation_id="delete_artist",
+    responses=told(409),
+    status_code=204,
+    summary="Delete an artist with everything of theirs",
+)
 def delete(artist_id: PathId, principal: PrincipalDep, services: ServicesDep) -> Response:
     services.artists.delete(principal, artist_id)
     return Response(status_code=204)
 
 
-@router.post("/{artist_id}/handover", status_code=202, summary="Offer an artist to another user")
+@router.post(
+    "/{artist_id}/handover",
+    operation_id="offer_artist",
+    responses=told(409),
+    status_code=202,
+    summary="Offer an artist to another user",
+)
 def offer(artist_id: PathId, body: Recipient, principal: PrincipalDep, services: ServicesDep) -> Offered:
     """The same answer whether the address is known here or not. A new offer takes the place of an open one."""
     services.handovers.offer(principal, artist_id, body.email)
     return Offered()
 
 
-@router.delete("/{artist_id}/handover", status_code=204, summary="Take an offer back")
+@router.delete("/{artist_id}/handover", operation_id="withdraw_offer", status_code=204, summary="Take an offer back")
 def withdraw(artist_id: PathId, principal: PrincipalDep, services: ServicesDep) -> Response:
     services.handovers.withdraw(principal, artist_id)
     return Response(status_code=204)

@@ -12,7 +12,7 @@ from app.services.shapes import AuditPublic, Listing
 router = APIRouter(tags=["audit"])
 
 
-@router.get("/audit", summary="One's own access log, newest first; everybody's for admins")
+@router.get("/audit", operation_id="list_audit", summary="One's own access log, newest first; everybody's for admins")
 def audit(
     principal: PrincipalDep,
     services: ServicesDep,

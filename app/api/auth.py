@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import MaybePrincipal, PrincipalDep, ServicesDep, TokensDep
+from app.api.description import told
 from app.auth.authenticate import session_cookie
 from app.auth.tokens import Tokens
 from app.errors import Unauthorized
@@ -29,10 +30,16 @@ class Credentials(BaseModel):
 
 
 class Refresh(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"refresh_token": "dGhpcyBpcyBub3Qgb25l.bm9yIGlzIHRoaXM"}})
     refresh_token: Secret
 
 
 class PasswordChange(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"old_password": "four words of mine", "new_password": "four other words of mine"}
+        }
+    )
     old_password: Password
     new_password: Password
 
@@ -44,24 +51,42 @@ class TokenPair(BaseModel):
     expires_in: int  # seconds the access token lives
 
 
-@router.post("/register", status_code=201, summary="Open an account and sign in")
+@router.post(
+    "/register",
+    operation_id="register",
+    responses=told(409, 429),
+    status_code=201,
+    summary="Open an account and sign in",
+)
 def register(body: Credentials, request: Request, services: ServicesDep, tokens: TokensDep) -> TokenPair:
     return _open(services, tokens, services.users.register(body.email, body.password, _address(request)).id)
 
 
-@router.post("/token", summary="Sign in")
+@router.post("/token", operation_id="sign_in", responses=told(401, 429), summary="Sign in")
 def token(body: Credentials, request: Request, services: ServicesDep, tokens: TokensDep) -> TokenPair:
     return _open(services, tokens, services.users.verify(body.email, body.password, _address(request)).id)
 
 
-@router.post("/refresh", summary="Exchange a refresh token; the old one is void from then on")
+@router.post(
+    "/refresh",
+    operation_id="refresh_tokens",
+    responses=told(401),
+    summary="Exchange a refresh token; the old one is void from then on",
+)
 def refresh(body: Refresh, services: ServicesDep, tokens: TokensDep) -> TokenPair:
     """Using a refresh token a second time ends the sign-in: somebody has a copy."""
     session, user, secret = services.sessions.rotate(body.refresh_token)
     return _pair(tokens, user.id, session.id, secret)
 
 
-@router.post("/logout", status_code=204, summary="End a sign-in")
+@router.post(
+    "/logout",
+    operation_id="sign_out",
+    openapi_extra={"security": [{}]},
+    responses=told(401),
+    status_code=204,
+    summary="End a sign-in",
+)
 def logout(request: Request, services: ServicesDep, principal: MaybePrincipal, body: Refresh | None = None) -> Response:
     """Ends the sign-in of the access token or the cookie, and the one of `refresh_token` where it is given."""
     session_id = principal.session_id if principal is not None else None
@@ -78,7 +103,7 @@ def logout(request: Request, services: ServicesDep, principal: MaybePrincipal, b
     return response
 
 
-@router.post("/password", summary="Change one's password")
+@router.post("/password", operation_id="change_password", responses=told(429), summary="Change one's password")
 def password(body: PasswordChange, services: ServicesDep, tokens: TokensDep, principal: PrincipalDep) -> TokenPair:
     """Every other sign-in of the account ends; this one stays, and a new pair comes back."""
     services.users.change_password(principal, body.old_password, body.new_password)

@@ -13,7 +13,12 @@ from app.principal import Principal
 from app.services.services import Services
 
 # For the OpenAPI page alone: the guard has authenticated the request by the time a route runs.
-_bearer = HTTPBearer(auto_error=False, description="The access token of `POST /api/auth/token`.")
+_bearer = HTTPBearer(
+    scheme_name="bearer",
+    bearerFormat="JWT",
+    auto_error=False,
+    description="The access token of `POST /api/auth/token`; it lives for ten minutes.",
+)
 
 
 async def _services(request: Request) -> Services:
@@ -44,6 +49,11 @@ PrincipalDep = Annotated[Principal, Depends(_principal)]
 MaybePrincipal = Annotated[Principal | None, Depends(_maybe_principal)]
 
 # An id in a path: any text, so that an id of nobody and one of somebody else meet the same 404.
-PathId = Annotated[str, Path(description="A string; integers are accepted.")]
+PathId = Annotated[
+    str, Path(description="As other answers name it.", json_schema_extra={"pattern": "^[A-Za-z0-9-]{1,64}$"})
+]
 Limit = Annotated[int, Query(ge=1, description="How many at most; more than 200 counts as 200.")]
-After = Annotated[str | None, Query(description="`next` of the page before.")]
+After = Annotated[
+    str | None,
+    Query(description="`next` of the page before.", max_length=64, pattern=r"^[A-Za-z0-9-]*$"),
+]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Form, Response, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
+from app.api.description import shown, told
 from app.api.once import Key, once
 from app.models import KB
 from app.services.documents import Keep
@@ -24,6 +25,21 @@ MEDIA_TYPES = {
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     ".txt": "text/plain",
     ".md": "text/plain",
+}
+OTHER = "application/octet-stream"
+
+
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {"description": "It is kept and will be read.", **shown("Location", "Idempotent-Replayed")},
+    **told(404, 409, 415, 507),
+}
+FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file as it was uploaded.",
+        "content": {
+            kind: {"schema": {"type": "string", "contentMediaType": kind}} for kind in (*MEDIA_TYPES.values(), OTHER)
+        },
+    }
 }
 
 
@@ -48,51 +64,81 @@ class Note(BaseModel):
 # One file and a few fields: more parts are somebody's attempt to fill the memory.
 @router.post(
     "",
+    operation_id="upload_document",
     status_code=202,
     summary="Upload a file",
+    responses=ACCEPTED,
     form_limits={"max_files": 1, "max_fields": 8},
     response_model=DocumentPublic,
 )
 def upload(
+    response: Response,
     principal: PrincipalDep,
     services: ServicesDep,
     file: UploadFile,
     kb: Annotated[KB, Form()] = "personal",
-    artist_id: Annotated[str | None, Form()] = None,
+    artist_id: Annotated[Id | None, Form()] = None,
     key: Key = None,
 ) -> DocumentPublic | JSONResponse:
-    """The file is kept when this answers; ask for the document until its status is `ready` or `failed`."""
+    """The file is kept when this answers; ask for the document (`Location`) until its status is `ready` or `failed`.
+
+    The same bytes for the same artist are one document: sending them again brings the one that is there."""
     name = file.filename or ""
 
     def receive() -> DocumentPublic:
         return services.documents.receive(principal, kb=kb, filename=name, source=file.file, artist_id=artist_id)
 
     if key is None:
-        return receive()
+        return _located(response, receive())
     digest = _digest(file.file, name, kb, artist_id or "")
-    return once(
+    answer = once(
         services.idempotency, principal, "POST /documents", key, digest, receive, status=202, about=lambda kept: kept.id
     )
+    return _located(response, answer)
 
 
-@router.post("/notes", status_code=202, summary="Keep typed text as a document")
-def note(body: Note, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
-    return services.documents.note(principal, body.title, body.text, body.artist_id)
+@router.post(
+    "/notes",
+    operation_id="create_note",
+    status_code=202,
+    summary="Keep typed text as a document",
+    responses=ACCEPTED,
+    response_model=DocumentPublic,
+)
+def note(
+    body: Note, response: Response, principal: PrincipalDep, services: ServicesDep, key: Key = None
+) -> DocumentPublic | JSONResponse:
+    def keep() -> DocumentPublic:
+        return services.documents.note(principal, body.title, body.text, body.artist_id)
+
+    if key is None:
+        return _located(response, keep())
+    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    answer = once(
+        services.idempotency, principal, "POST /documents/notes", key, digest, keep, status=202,
+        about=lambda kept: kept.id,
+    )  # fmt: skip
+    return _located(response, answer)
 
 
-@router.get("", summary="One's own documents and the industry's, newest first")
+@router.get(
+    "",
+    operation_id="list_documents",
+    responses=told(404),
+    summary="One's own documents and the industry's, newest first",
+)
 def documents(
     principal: PrincipalDep, services: ServicesDep, kb: KB | None = None, limit: Limit = 50, after: After = None
 ) -> Listing[DocumentPublic]:
     return services.documents.list(principal, kb=kb, limit=limit, after=after)
 
 
-@router.get("/{document_id}", summary="One document, with its progress")
+@router.get("/{document_id}", operation_id="get_document", summary="One document, with its progress")
 def document(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
     return services.documents.get(principal, document_id)
 
 
-@router.patch("/{document_id}", summary="Change the title, the standing or the artist")
+@router.patch("/{document_id}", operation_id="update_document", summary="Change the title, the standing or the artist")
 def update(document_id: PathId, body: DocumentUpdate, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
     artist_id = body.artist_id if "artist_id" in body.model_fields_set else Keep.KEEP
     return services.documents.update(
@@ -100,23 +146,50 @@ def update(document_id: PathId, body: DocumentUpdate, principal: PrincipalDep, s
     )
 
 
-@router.delete("/{document_id}", status_code=204, summary="Delete a document, its file and its passages")
+@router.delete(
+    "/{document_id}",
+    operation_id="delete_document",
+    status_code=204,
+    summary="Delete a document, its file and its passages",
+)
 def delete(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> Response:
     services.documents.delete(principal, document_id)
     return Response(status_code=204)
 
 
-@router.post("/{document_id}/retry", status_code=202, summary="Try a failed document again")
+@router.post(
+    "/{document_id}/retry",
+    operation_id="retry_document",
+    responses=told(409),
+    status_code=202,
+    summary="Try a failed document again",
+)
 def retry(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
     return services.documents.retry(principal, document_id)
 
 
-@router.get("/{document_id}/file", summary="Download the file", response_class=FileResponse)
+@router.get(
+    "/{document_id}/file",
+    operation_id="download_document",
+    responses=FILE,
+    summary="Download the file",
+    response_class=FileResponse,
+)
 def file(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> FileResponse:
     path, name = services.documents.file(principal, document_id)
     suffix = f".{name.rpartition('.')[2].lower()}"
-    media_type = MEDIA_TYPES.get(suffix, "application/octet-stream")
+    media_type = MEDIA_TYPES.get(suffix, OTHER)
     return FileResponse(path, media_type=media_type, filename=name, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def _located(response: Response, answer: DocumentPublic | JSONResponse) -> DocumentPublic | JSONResponse:
+    """The answer with the document's address beside it; one that is given again has headers of its own."""
+    if isinstance(answer, JSONResponse):
+        response, document_id = answer, json.loads(bytes(answer.body))["id"]
+    else:
+        document_id = answer.id
+    response.headers["Location"] = f"/api/documents/{document_id}"
+    return answer
 
 
 def _digest(source: BinaryIO, *fields: str) -> str:

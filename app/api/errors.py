@@ -23,15 +23,12 @@ BUSY_SECONDS = 2  # to wait before another try; the database waits 5 s for its l
 
 
 class ErrorShape(BaseModel):
+    """What went wrong: a code for programs, a sentence for people, an id for whoever runs this server."""
+
     error: str = Field(description="A stable code for programs.", examples=["not_found"])
     detail: str = Field(description="One sentence that says what to do.", examples=["There is no such document."])
     request_id: str = Field(description="The log has this id.", examples=["0b7c2f5e9a3d4e1f8a6b5c4d3e2f1a0b"])
 
-
-# Declared once, on the router: every route can answer with it, whatever the status.
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    "default": {"model": ErrorShape, "description": "What went wrong, in one sentence."}
-}
 
 # Starlette's own refusals, in our words: status -> (code, sentence).
 _HTTP = {
@@ -44,7 +41,6 @@ _HTTP = {
 _RULES = {
     "missing": "is missing; send it",
     "string_pattern_mismatch": "must hold words and no NUL characters",
-    "extra_forbidden": "is not known here; leave it out",
     "literal_error": "must be {expected}",
     "string_type": "must be text",
     "string_too_short": "must have at least {min_length} characters",
@@ -80,8 +76,8 @@ def install(app: FastAPI) -> None:
 def render(error: AppError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response for an error: its status and sentence, and Retry-After where it passes."""
     sent = dict(headers or {})
-    if error.retry_after is not None:
-        sent["Retry-After"] = str(error.retry_after)
+    if error.pause is not None:
+        sent["Retry-After"] = str(error.pause)
     if error.status == 401:
         sent["WWW-Authenticate"] = "Bearer"
     shape = ErrorShape(error=error.code, detail=error.sentence, request_id=request_id.get())
@@ -105,6 +101,10 @@ def sentence(errors: Sequence[Any]) -> str:
         return "The body must be a JSON object, sent as application/json."
     if kind == "string_too_short" and context["min_length"] == 1:
         return f"The field '{field}' is empty; fill it in."
+    if kind == "string_pattern_mismatch" and first["loc"][0] != "body":
+        return f"'{field}' is not what it may be here; see /api/openapi.json."
+    if kind == "extra_forbidden":  # its name is not echoed
+        return "There is a field that is not known here; leave it out."
     if "UploadFile" in first["msg"]:  # text was sent in its place
         return f"The field '{field}' must be a file; choose one."
     rule = _RULES.get(kind, "is not valid; see /api/openapi.json for what it may be").format(**context)

@@ -10,11 +10,11 @@ from app.services.profiles import ProfileShape
 router = APIRouter(prefix="/profile", tags=["profile"])
 
 
-@router.get("", summary="One's profile; empty fields where nothing was said")
+@router.get("", operation_id="get_profile", summary="One's profile; empty fields where nothing was said")
 def profile(principal: PrincipalDep, services: ServicesDep) -> ProfileShape:
     return services.profiles.get(principal)
 
 
-@router.put("", summary="Replace one's profile")
+@router.put("", operation_id="replace_profile", summary="Replace one's profile")
 def replace(body: ProfileShape, principal: PrincipalDep, services: ServicesDep) -> ProfileShape:
     return services.profiles.put(principal, body)

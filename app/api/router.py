@@ -5,9 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.api import account, admin, artists, audit, auth, conversations, documents, health, messages, profile, search
-from app.api.errors import RESPONSES
 
-api_router = APIRouter(prefix="/api", responses=RESPONSES)
+api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, profile, artists, documents, search, conversations, messages, audit, admin,
 ):  # fmt: skip

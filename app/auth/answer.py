@@ -57,8 +57,8 @@ class Answer:
     async def refuse(self, error: AppError) -> None:
         """Answer with the error's status and sentence."""
         headers = []
-        if error.retry_after is not None:
-            headers.append((b"retry-after", str(error.retry_after).encode()))
+        if error.pause is not None:
+            headers.append((b"retry-after", str(error.pause).encode()))
         if error.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
         body = {"error": error.code, "detail": error.sentence, "request_id": self._request_id}

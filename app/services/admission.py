@@ -20,6 +20,10 @@ class Admission:
         self._running: Counter[str] = Counter()
         self._lock = Lock()
 
+    def running(self) -> int:
+        with self._lock:
+            return self._running.total()
+
     @contextmanager
     def place(self, principal: Principal) -> Iterator[None]:
         """A place for one answer, kept while the block runs.

@@ -51,6 +51,10 @@ class ChatService(ConversationService):
         self._settings, self._search, self._profiles = settings, search, profiles
         self._model, self.encoder = model, encoder
 
+    def writing(self) -> int:
+        """How many answers are being written at this moment, for everybody together."""
+        return self._admission.running()
+
     async def ask(self, principal: Principal, request: AskRequest) -> AsyncGenerator[Event, None]:
         """Events: intent, sources, token (many), done; or error after what had come. See `Event`.
 

@@ -24,6 +24,7 @@ from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
 from app.services.search import SearchService
 from app.services.sessions import SessionService
+from app.services.system import SystemService
 from app.services.users import UserService
 
 
@@ -46,6 +47,7 @@ class Services:
     administration: Administration
     idempotency: Idempotency
     health: HealthService
+    system: SystemService
     indexes: KnowledgeIndexes
     ingestion: Ingestion
     model: ChatModel | None

@@ -12,8 +12,9 @@ from app.models import KB, Intent
 Item = TypeVar("Item")
 Id = Annotated[
     str,
-    BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value),
+    # Stands before the next line: only a limit of the text itself makes pydantic refuse halves of characters.
     Field(max_length=64),
+    BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value),
 ]
 # Something was typed, and nothing that PostgreSQL cannot store.
 Words = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]

@@ -70,7 +70,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[
         )
         services = build_services(settings, seed=False)
         try:
-            with _serve(asyncio.run(_make_app(settings, services))) as url:
+            with serve(asyncio.run(make_app(settings, services))) as url:
                 yield Api(url, services, llm)
         finally:
             services.close()
@@ -142,13 +142,13 @@ def assert_error(answer: httpx.Response, status: int, code: str) -> str:
     return detail
 
 
-async def _make_app(settings: Settings, services: Services) -> FastAPI:
+async def make_app(settings: Settings, services: Services) -> FastAPI:
     """In a running loop: without one Gradio opens some of its own and leaves them open."""
     return create_app(settings, services)
 
 
 @contextmanager
-def _serve(app: FastAPI) -> Iterator[str]:
+def serve(app: FastAPI) -> Iterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from app.errors import AppError, TooMany, Unavailable
 from tests.api.conftest import Api, assert_error
 
 SECRET = "the-words-of-a-user"
@@ -116,3 +117,38 @@ def test_a_busy_database_is_told_with_a_time_to_wait(
     assert_error(answer, 503, "unavailable")
     assert answer.headers["retry-after"] == "2"
     assert SECRET not in answer.text
+
+
+def test_every_429_and_503_tells_how_long_to_wait(
+    api: Api, user: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error in (TooMany, Unavailable):
+
+        def refusing(*_: object, error: type[AppError] = error, **__: object) -> None:
+            raise error("Not now; try again.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(type(api.services.profiles), "get", refusing)
+            assert user.get("/api/profile").headers["retry-after"] == "5"
+        with monkeypatch.context() as patched:  # before any route: who asks is read from the database
+            patched.setattr(type(api.services.sessions), "alive", refusing)
+            assert user.get("/api/profile").headers["retry-after"] == "5"
+
+
+def test_an_unknown_field_is_not_echoed(admin: httpx.Client) -> None:
+    for name in (SECRET, "\\ud800"):
+        body = f'{{"{name}": 1}}'
+        answer = admin.patch("/api/admin/users/0", content=body, headers={"Content-Type": "application/json"})
+        assert_error(answer, 422, "invalid_request")
+        assert SECRET not in answer.text
+
+
+def test_a_form_in_an_odd_charset_is_refused(user: httpx.Client) -> None:
+    """Text in it may hold halves of characters, which no database takes."""
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="artist_id"\r\n\r\n\\ud800\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\ntext\r\n--x--\r\n'
+    )
+    kind = "multipart/form-data; boundary=x; charset=unicode_escape"
+    answer = user.post("/api/documents", content=form, headers={"Content-Type": kind})
+    assert_error(answer, 422, "invalid_request")

@@ -42,6 +42,19 @@ def test_an_upload_sent_twice_is_one_document_and_one_answer(user: httpx.Client,
     assert other.json()["id"] != first.json()["id"]
 
 
+def test_a_note_sent_twice_is_one_document(user: httpx.Client, key: dict[str, str]) -> None:
+    note = {"title": "Call with the label", "text": "They offer 18 percent."}
+    first, again = (user.post("/api/documents/notes", json=note, headers=key) for _ in range(2))
+    assert first.status_code == again.status_code == 202
+    assert again.json() == first.json()
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.headers["location"] == first.headers["location"] == f"/api/documents/{first.json()['id']}"
+    assert_error(user.post("/api/documents/notes", json={**note, "title": "x"}, headers=key), 409, "key_reused")
+    user.delete(first.headers["location"])
+    later = user.post("/api/documents/notes", json=note, headers=key)
+    assert later.json()["id"] != first.json()["id"], "the answer about a deleted document is gone with it"
+
+
 @pytest.mark.parametrize("change", [{"text": "Term: four years."}, {"kb": "personal", "artist_id": "x"}])
 def test_another_request_under_the_same_key_is_refused(
     user: httpx.Client, key: dict[str, str], change: dict[str, str]

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from app.config import AuthSettings, IdentityProvider
 from app.services.services import Services
-from tests.api.conftest import _make_app, _serve
+from tests.api.conftest import make_app, serve
 from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, OIDCProvider
 
 
@@ -23,9 +23,9 @@ def test_a_browser_signs_in_through_the_provider_and_lands_where_it_wanted(servi
             client_secret=SecretStr(CLIENT_SECRET),
         )
         settings = services.settings.model_copy(update={"auth": AuthSettings(providers=(row,))})
-        app = asyncio.run(_make_app(settings, services))
+        app = asyncio.run(make_app(settings, services))
         with (
-            _serve(app) as url,
+            serve(app) as url,
             httpx.Client(base_url=url, follow_redirects=True, trust_env=False, timeout=30) as browser,
         ):
             page = browser.get("/app/knowledge")

@@ -1,0 +1,97 @@
+"""Examples for the OpenAPI document, one for each shape that is answered; a list's is made from its item's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DOCUMENT = "5f0c1a52-6e0b-4a57-9c39-2f4f9d1f7a10"
+_ARTIST = "0d9b5f0e-9a43-4d5c-8a41-7f2c4b8f3f61"
+_USER = "8a4e2f6b-1d3c-4b7e-9f50-6c2d1e0a9b38"
+_CHUNK = "c1f4d0b2-7e58-5a39-8b6d-0a9e8f7c6d5b"
+_TRACE = "e7b9c3a1-2d4f-4e6a-8b0c-1f3d5a7c9e2b"
+_AT = "2026-03-02T09:30:00Z"
+_SOURCE = {
+    "label": "P1", "document_id": _DOCUMENT, "chunk_id": _CHUNK, "title": "Publishing deal", "kb": "personal", "page": 3,
+    "quote": "This agreement ends on 31 March 2027.", "standing": "signed",
+}  # fmt: skip
+_PARTS = {
+    "database": {"status": "ok", "milliseconds": 0.4},
+    "vectors": {"status": "ok", "milliseconds": 0.2},
+    "embedding:minilm": {"status": "ok", "milliseconds": 3.1},
+    "language_model": {"status": "off", "milliseconds": 0.0, "detail": "No language model is set up; answers quote the sources."},
+    "worker": {"status": "ok", "milliseconds": 0.3, "queued": 0, "working": 0},
+}  # fmt: skip
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "ArtistPublic": {"id": _ARTIST, "name": "The Night Shift", "created": _AT},
+    "AuditPublic": {
+        "id": "1204", "at": _AT, "user_id": _USER, "door": "token", "action": "chat.read", "outcome": "granted",
+        "object_id": _TRACE, "question_digest": "9f2c" * 16, "reads": [{"document_id": _DOCUMENT, "chunk_ids": [_CHUNK]}],
+        "request_id": "0b7c2f5e9a3d4e1f8a6b5c4d3e2f1a0b",
+    },
+    "ConversationPublic": {
+        "id": "17", "title": "When does my publishing deal end?", "artist_id": None, "created": _AT, "updated": _AT,
+    },
+    "DocumentPublic": {
+        "id": _DOCUMENT, "title": "Publishing deal", "kb": "personal", "artist_id": _ARTIST, "standing": "signed",
+        "status": "ready", "reason": None, "progress": 1.0, "pages": 12, "chunks": 41, "bytes": 184320,
+        "sha256": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "created": _AT,
+    },
+    "HealthReport": {"status": "ok", "components": _PARTS},
+    "MessagePublic": {
+        "id": "41", "conversation": "17", "role": "assistant", "text": "It ends on 31 March 2027 [P1].",
+        "intent": "personal", "state": "answered", "citations": [_SOURCE], "trace_id": _TRACE, "rating": None,
+        "created": _AT,
+    },
+    "OfferPublic": {
+        "id": "b2d7e1c4-3f6a-4c8b-9d0e-5a7f1b3c9d2e", "artist_id": _ARTIST, "artist": "The Night Shift",
+        "from_email": "ada@example.com", "created": _AT,
+    },
+    "ProfileShape": {
+        "role": "producer", "artist_name": "The Night Shift", "bio": "Two people and a drum machine.",
+        "genres": "dub techno", "stage": "second record", "goals": "A label for the next one.", "audience": "Night people.",
+    },
+    "SearchAnswer": {
+        "intent": "personal", "direct": False, "kbs": ["personal", "global"],
+        "hits": [{
+            "chunk_id": _CHUNK, "document_id": _DOCUMENT, "title": "Publishing deal", "kb": "personal", "page": 3,
+            "start": 120, "end": 157, "text": "This agreement ends on 31 March 2027.", "ranks": {"minilm": 1, "bm25": 2},
+            "heading": "Term", "standing": "signed", "score": None,
+        }],
+        "trace_id": _TRACE, "milliseconds": 18.4, "missing": [],
+    },
+    "SystemPublic": {
+        "status": "ok", "components": _PARTS,
+        "counts": {
+            "users": 20, "disabled_users": 1, "admins": 2, "documents": {"personal": 340, "global": 31}, "chunks": 15210,
+            "conversations": 912, "messages": 7304,
+        },
+        "disk": {
+            "folders": {"database": 92_000_000, "uploads": 810_000_000, "vectors": 64_000_000, "models": 91_000_000},
+            "free": 120_000_000_000, "total": 250_000_000_000,
+        },
+        "queues": {"waiting": 3, "working": 1, "deleting": 0, "failed": 2, "answers": 4, "most_answers": 300},
+        "versions": {"ai-manager": "0.1.0", "python": "3.12.4", "sqlite": "3.46.0"},
+    },
+    "TokenPair": {
+        "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiI4YTRlMmY2YiJ9.c2lnbmF0dXJl",
+        "refresh_token": "dGhpcyBpcyBub3Qgb25l.bm9yIGlzIHRoaXM", "token_type": "bearer", "expires_in": 600,
+    },
+    "TracePublic": {
+        "id": _TRACE, "question": "When does my publishing deal end?", "intent": "personal", "direct": False,
+        "reason": "asks about a contract of one's own", "kbs": ["personal", "global"], "models": ["minilm", "bm25"],
+        "missing": [], "fusion": "scores",
+        "candidates": [{"kb": "personal", "chunk_id": _CHUNK, "ranks": {"minilm": 1, "bm25": 2}, "outcome": "prompt"}],
+        "dropped": 0, "prompt": [{"kb": "personal", "chunk_id": _CHUNK}], "milliseconds": {"search": 4.2, "fuse": 0.3},
+    },
+    "UserPublic": {"id": _USER, "email": "ada@example.com", "role": "user", "disabled": False, "created": _AT},
+}  # fmt: skip
+
+
+def attach(schemas: dict[str, Any]) -> None:
+    """Give each shape its example."""
+    for name, schema in schemas.items():
+        if name in EXAMPLES:
+            schema["examples"] = [EXAMPLES[name]]
+        elif (item := name.removeprefix("Listing_").removesuffix("_")) in EXAMPLES:
+            schema["examples"] = [{"items": [EXAMPLES[item]], "next": None}]
