@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from app.main import build_services
-from tests.api.conftest import Api, _make_app, _serve
+from tests.api.conftest import Api, make_app, serve
 from tests.conftest import settings_in
 from tests.openai_server import OpenAIServer
 
@@ -46,7 +46,7 @@ def served(folder: Path, models: Path, **sections: Any) -> Iterator[Api]:
         )
         services = build_services(settings, seed=False)
         try:
-            with _serve(asyncio.run(_make_app(settings, services))) as url:
+            with serve(asyncio.run(make_app(settings, services))) as url:
                 while services.indexes.building():  # the worker lets the empty indexes go live
                     time.sleep(0.05)
                 yield Api(url, services, llm)
