@@ -113,7 +113,10 @@ def test_no_answer_may_be_read_by_another_site(site: Site, routes: list[Route]) 
     client, account = site.register()
     client.close()
     with site.browser(account["email"]) as victim, site.client() as nobody:
-        for origin in ("https://evil.example", "http://localhost:3000"):  # the second: Gradio itself trusts this machine
+        for origin in (
+            "https://evil.example",
+            "http://localhost:3000",
+        ):  # the second: Gradio itself trusts this machine
             asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
             for path in sorted({route.at() for route in routes if "heartbeat" not in route.path}):
                 assert not _readable(victim.get(path, headers={"Origin": origin})), path
