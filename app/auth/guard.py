@@ -92,6 +92,8 @@ class Guard:
             await answer.permit()
             return
         principal = await self._authenticator.authenticate(scope)
+        if not isinstance(principal, Principal | None):  # whatever else came of it is nobody's word
+            raise TypeError("authenticate returned no Principal")
         answer.user_id = principal.user_id if principal is not None else None
         scope["state"] = {**scope.get("state", {}), "principal": principal, "request_id": identifier}
         check_origin(scope, principal, server)

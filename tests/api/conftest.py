@@ -151,8 +151,9 @@ async def _make_app(settings: Settings, services: Services) -> FastAPI:
 def _serve(app: FastAPI) -> Iterator[str]:
     listener = bind("127.0.0.1", 0)
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, timeout_graceful_shutdown=2, ws="none", lifespan="on"
-    )
+        app, log_level="critical", access_log=False, timeout_graceful_shutdown=2, ws="none", lifespan="on",
+        proxy_headers=False,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api-under-test", daemon=True)
     thread.start()
