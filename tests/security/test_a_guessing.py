@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import math
 import statistics
@@ -261,35 +262,40 @@ def test_a_hundred_megabyte_passwords_are_refused_unread(site: Site) -> None:
 
 
 def test_a_hundred_sign_ins_hold_up_nobody(site: Site) -> None:
+    """Wave after wave of a hundred, from one thread, so that the callers do not starve the server in their own process."""
     email = site.register()[1]["email"]
-    over, waits = threading.Event(), [0.0]
-    with (
-        site.client(**THROUGH_PROXY) as client,
-        site.client(**THROUGH_PROXY) as monitor,
-        _counting(site.services.users._passwords) as seen,
-    ):
+    waits: list[float] = []
+    statuses: list[int] = []
+
+    async def flood() -> None:
+        limits = httpx.Limits(max_connections=100)
+        async with httpx.AsyncClient(base_url=site.url, headers=THROUGH_PROXY, timeout=60, limits=limits) as client:
+            while watching.is_alive():
+                attempts = [
+                    client.post(
+                        "/api/auth/token", json={"email": email, "password": PASSWORD},
+                        headers={"X-Forwarded-For": somewhere()},
+                    )
+                    for _ in range(100)
+                ]  # fmt: skip
+                statuses.extend(answer.status_code for answer in await asyncio.gather(*attempts))
+
+    with site.client(**THROUGH_PROXY) as monitor, _counting(site.services.users._passwords) as seen:
 
         def look() -> float:
             started = time.monotonic()
             assert monitor.get("/api/health").status_code == 200
             return time.monotonic() - started
 
-        def watch() -> None:
-            while not over.is_set():
-                waits.append(look())
-                time.sleep(0.01)
-
         idle = [look() for _ in range(20)]
-        watching = threading.Thread(target=watch, daemon=True)
+        watching = threading.Thread(target=lambda: waits.extend(look() for _ in range(40)), daemon=True)
         watching.start()
-        statuses = parallel(100, lambda _: sign_in(client, email, PASSWORD, somewhere()).status_code)
-        over.set()
-        watching.join(10)
+        asyncio.run(flood())
+    assert len(waits) == 40
     assert set(statuses) <= {200, 429}
     assert statuses.count(200) >= 2
     assert 1 <= seen["most"] <= 2, "two hashes at a time"
-    assert len(waits) >= 4
-    assert p95(waits[1:]) < 0.5 + 2 * p95(idle), "the second part: a machine that is busy with other things"
+    assert p95(waits) < 0.5 + 2 * p95(idle), "the second part: a machine that is busy with other things"
 
 
 def p95(seconds: list[float]) -> float:

@@ -233,7 +233,9 @@ def test_pages_kept_open_are_counted_per_user_and_freed_by_leaving(site: Site) -
     held = [one.__enter__() for one in holding]
     assert [one.status_code for one in held] == [200] * OPEN_PAGES
     for way in ("/app/gradio_api/heartbeat/more", "/app/gradio_api/queue/data?session_hash=more"):
-        refused = person.browser.get(way)
+        with person.browser.stream("GET", way) as refused:
+            assert refused.status_code == 429  # before the body is read: an open stream has no end
+            refused.read()
         assert "close some tabs" in assert_error(refused, 429, "too_many_requests")
         assert int(refused.headers["retry-after"]) > 0
     assert person.program.get("/api/profile").status_code == 200, "only what stays open is counted"
