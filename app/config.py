@@ -189,6 +189,7 @@ class QuotaSettings(Section):
     documents: int = Field(2000, ge=1)
     bytes: int = Field(5_000_000_000, ge=1)
     concurrent_answers: int = Field(3, ge=1)
+    open_pages: int = Field(60, ge=2)
     all_answers: int = Field(300, ge=1)
 
 

@@ -194,8 +194,9 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.add_middleware(BodyLimits, settings=settings.ingestion)
     app.add_middleware(strip_trailing_slash)
     app.add_middleware(
-        Guard, authenticator=Authenticator(made.sessions, tokens), server=settings.server, pages=PAGE_PATHS
-    )
+        Guard, authenticator=Authenticator(made.sessions, tokens), server=settings.server, pages=PAGE_PATHS,
+        open_pages=settings.quotas.open_pages,
+    )  # fmt: skip
     return app
 
 

@@ -54,6 +54,10 @@ class Answer:
             self._complete(MutableHeaders(scope=message))
         await self._send(message)
 
+    async def end(self) -> None:
+        """End a body that is under way."""
+        await self._send({"type": "http.response.body", "body": b""})
+
     async def refuse(self, error: AppError) -> None:
         """Answer with the error's status and sentence."""
         headers = []

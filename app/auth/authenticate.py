@@ -14,6 +14,7 @@ from app.auth.tokens import Tokens
 from app.errors import Unauthorized, Unavailable
 from app.principal import Principal, Role, authenticated
 from app.services.sessions import SessionService
+from app.services.watch import SessionWatch
 
 THREADS = 8  # of its own: routes that wait for the database or for a password hash never hold up authentication
 
@@ -30,6 +31,7 @@ class Authenticator:
         self._sessions = sessions
         self._tokens = tokens
         self._threads = CapacityLimiter(THREADS)
+        self.watch = SessionWatch(sessions.alive_among)
 
     async def authenticate(self, scope: Scope) -> Principal | None:
         """The principal of an HTTP request, or None.

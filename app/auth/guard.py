@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import quote
 
 from loguru import logger
@@ -19,9 +19,10 @@ from app.auth.answer import Answer
 from app.auth.authenticate import Authenticator
 from app.auth.bindings import TabGuard
 from app.auth.bodies import read_body, replay
+from app.auth.connections import LASTING, Connections
 from app.auth.paths import Doors
 from app.auth.transport import SAFE_METHODS, arrive, check_origin, is_listed
-from app.config import ServerSettings
+from app.config import QuotaSettings, ServerSettings
 from app.errors import AppError, NotFound, Unauthorized
 from app.log import request_id
 from app.principal import Principal
@@ -36,13 +37,19 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, authenticator: Authenticator, server: ServerSettings, pages: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        server: ServerSettings,
+        pages: Collection[str] = (),
+        open_pages: int = QuotaSettings().open_pages,
     ) -> None:
         self._app = app
         self._authenticator = authenticator
         self._server = server
         self._doors = Doors(pages)
         self._tabs = TabGuard()
+        self._connections = Connections(open_pages, authenticator.watch)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -85,6 +92,8 @@ class Guard:
             await answer.permit()
             return
         principal = await self._authenticator.authenticate(scope)
+        if not isinstance(principal, Principal | None):  # whatever else came of it is nobody's word
+            raise TypeError("authenticate returned no Principal")
         answer.user_id = principal.user_id if principal is not None else None
         scope["state"] = {**scope.get("state", {}), "principal": principal, "request_id": identifier}
         check_origin(scope, principal, server)
@@ -101,7 +110,18 @@ class Guard:
             receive = replay(receive, await read_body(receive, LONGEST_FORM))
         if principal is not None and door.binding is not None:
             scope, receive, inner_send = await self._tabs.bind(door.binding, principal, scope, receive, answer)
-        await self._app(scope, receive, inner_send)
+        if principal is not None and door.binding in LASTING:
+            await self._hold(principal, answer, lambda: self._app(scope, receive, inner_send))
+        else:
+            await self._app(scope, receive, inner_send)
+
+    async def _hold(self, principal: Principal, answer: Answer, serve: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await self._connections.hold(principal, serve)
+        except Unauthorized:
+            if answer.status == 0:
+                raise
+            await answer.end()
 
     def _server_for(self, scope: Scope) -> ServerSettings:
         """The settings, with the public address that a share link got after the start (`app.state.public_url`)."""

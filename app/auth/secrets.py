@@ -9,6 +9,7 @@ from pathlib import Path
 from app.errors import ConfigError
 
 BYTES = 32
+FEWEST_VALUES = 10  # 32 random bytes have 30 different values, a file of zeros (a power cut) one, "changeme..." seven
 
 
 def load_secret(file: Path) -> bytes:
@@ -25,7 +26,7 @@ def load_secret(file: Path) -> bytes:
         raise ConfigError(
             f"The key file {file} cannot be read or made ({error.strerror}); check the rights on its folder."
         ) from None
-    if len(secret) < BYTES:
+    if len(secret) < BYTES or len(set(secret)) < FEWEST_VALUES:
         raise ConfigError(f"The key file {file} is damaged; delete it and start again (everyone signs in anew).")
     return secret
 

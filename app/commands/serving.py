@@ -18,6 +18,7 @@ def serve(options: Namespace) -> int:
     changes = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=changes)})
     from app import serve as web
+    from app.commands.first_start import offer_admin
     from app.main import create_app, prepare_data
 
     prepare_data(settings)
@@ -25,6 +26,7 @@ def serve(options: Namespace) -> int:
         first = not (settings.data.dir / "models").exists() or not any((settings.data.dir / "models").iterdir())
         if first:
             say("Preparing the embedding model and the industry knowledge; this happens once.")
+        offer_admin(settings)
         app = create_app(settings)
         web.run(app, listener, lambda address: _announce(app, address, options.share))
     return 0

@@ -50,6 +50,7 @@ class Throttle:
         self._capacity = capacity
         self._counts: OrderedDict[Key, _Count] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._turns: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = Lock()
 
     def admit(self, account: str, address: str) -> Attempt:
@@ -64,10 +65,14 @@ class Throttle:
             if (account, network) in self._known:
                 del keys["account"]  # a place this account signed in from is not held up by strangers
             moment = self._clock()
-            wait = max(self._remaining(key, LIMITS[name], moment) for name, key in keys.items())
+            waits = {name: self._remaining(key, LIMITS[name], moment) for name, key in keys.items()}
+            if waits.get("account", 0) > 0:
+                waits["account"] = self._turn((account, network), moment, waits["account"])
+            wait = max(waits.values())
             if wait > 0:
                 seconds = math.ceil(wait)
                 raise TooMany(f"Too many failed attempts; wait {seconds} s and try again.", retry_after=seconds)
+            self._turns.pop((account, network), None)
             for key in keys.values():
                 self._charge(key, moment)
         return Attempt(self, tuple(keys.values()), (account, network))
@@ -89,6 +94,16 @@ class Throttle:
             if not _is_loopback(network):
                 self._charge(opened, moment)
         return Newcomer(self, failed, opened)
+
+    def _turn(self, place: tuple[str, str], moment: float, wait: float) -> float:
+        """How long a network must wait for guesses of others: as long as it was told the first time, however many of them
+        come meanwhile. Without a turn of one's own the owner would race with a thousand addresses for the next moment."""
+        due = self._turns.get(place)
+        if due is None or moment - due > FORGET_SECONDS:
+            due = self._turns[place] = moment + wait
+            while len(self._turns) > self._capacity:
+                self._turns.popitem(last=False)
+        return max(0.0, min(wait, due - moment))
 
     def _remaining(self, key: Key, limit: Limit, moment: float) -> float:
         count = self._counts.get(key)

@@ -4,7 +4,6 @@ a language model that is `OpenAIServer`. Starting it costs seconds; users are ma
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 import uuid
@@ -21,6 +20,7 @@ from fastapi import FastAPI
 
 from app.config import Settings
 from app.main import build_services, create_app
+from app.serve import bind
 from app.services.services import Services
 from tests.conftest import settings_in
 from tests.documents import make_contract_pdf
@@ -149,11 +149,11 @@ async def make_app(settings: Settings, services: Services) -> FastAPI:
 
 @contextmanager
 def serve(app: FastAPI) -> Iterator[str]:
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener = bind("127.0.0.1", 0)
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, timeout_graceful_shutdown=2, ws="none", lifespan="on"
-    )
+        app, log_level="critical", access_log=False, timeout_graceful_shutdown=2, ws="none", lifespan="on",
+        proxy_headers=False,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api-under-test", daemon=True)
     thread.start()

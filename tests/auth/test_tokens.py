@@ -187,9 +187,9 @@ def test_the_key_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:
 
 def test_a_key_made_by_another_start_meanwhile_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "tokens.key"
-    file.write_bytes(b"f" * 32)
+    file.write_bytes(bytes(range(32)))
     monkeypatch.setattr(Path, "exists", lambda _self, **_options: False)
-    assert load_secret(file) == b"f" * 32
+    assert load_secret(file) == bytes(range(32))
 
 
 def test_a_damaged_key_file_stops_the_start(tmp_path: Path) -> None:

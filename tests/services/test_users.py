@@ -316,6 +316,29 @@ def test_guesses_from_ever_new_addresses_are_slowed_by_two_seconds_at_most(
     assert users.verify("a@example.com", GOOD, ELSEWHERE)
 
 
+def test_whoever_waited_as_told_has_a_turn_however_many_guess_meanwhile(users: UserService, seconds: Seconds) -> None:
+    users.add("a@example.com", GOOD)
+    for number in range(30):
+        fail(users, "a@example.com", f"203.0.113.{number}")
+    with pytest.raises(TooMany) as caught:
+        users.verify("a@example.com", GOOD, ELSEWHERE)
+    assert caught.value.retry_after is not None
+    for number in range(10 * caught.value.retry_after):  # others take every moment that comes free
+        seconds.now += 0.1
+        fail(users, "a@example.com", f"192.0.2.{100 + number}")
+    seconds.now += 0.01  # tenths do not add up
+    assert users.verify("a@example.com", GOOD, ELSEWHERE)
+
+
+def test_a_turn_is_good_for_one_attempt(users: UserService, seconds: Seconds) -> None:
+    users.add("a@example.com", GOOD)
+    for number in range(30):
+        fail(users, "a@example.com", f"203.0.113.{number}")
+    assert fail(users, "a@example.com", ELSEWHERE) is TooMany
+    seconds.now += 2
+    assert [fail(users, "a@example.com", ELSEWHERE) for _ in range(3)] == [Unauthorized, TooMany, TooMany]
+
+
 def test_a_refused_turn_to_hash_is_nobodys_failure(users: UserService, monkeypatch: Any) -> None:
     users.add("a@example.com", GOOD)
     users._passwords._places = threading.BoundedSemaphore(1)
