@@ -1,4 +1,4 @@
-"""IntentSelector: what a question needs, by the language model first and by rules when it is absent, late or unclear."""
+"""IntentSelector: what a question needs, by the language model first and by our own model when it is absent, late or unclear."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 from collections.abc import Sequence
+from concurrent.futures import Future
 
+import numpy as np
 from llama_index.core.base.base_selector import BaseSelector, SelectorResult, SingleSelection
 from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts.mixin import PromptDictType
@@ -15,9 +17,11 @@ from llama_index.core.tools.types import ToolMetadata
 from loguru import logger
 
 from app.errors import AppError
+from app.indexes.embeddings import EmbeddingModel, Vector
 from app.llms import ChatModel
 from app.models import Intent
-from app.retrievers.rules import Classification, classify
+from app.retrievers.intent_model import Classification, classify
+from app.retrievers.rules import direct_reason
 
 INTENTS: tuple[Intent, ...] = ("personal", "global", "hybrid")
 ANSWER_TOKENS = 60
@@ -38,29 +42,55 @@ class IntentSelector(BaseSelector):
     `forced` skips the choice (design 6: `intent` of a search).
     """
 
-    def __init__(self, model: ChatModel | None = None, seconds: float = 1.5, forced: Intent | None = None) -> None:
-        self._model, self._seconds, self._forced = model, seconds, forced
+    def __init__(
+        self,
+        model: ChatModel | None = None,
+        seconds: float = 1.5,
+        forced: Intent | None = None,
+        encoder: EmbeddingModel | None = None,
+    ) -> None:
+        self._model, self._seconds, self._forced, self._encoder = model, seconds, forced, encoder
         self._known: dict[str, Classification] = {}
 
     def classify(self, question: str) -> Classification:
-        """By rules; for callers without an event loop."""
+        """Without the language model; for callers without an event loop."""
         if question not in self._known:
-            self._known[question] = self._force(classify(question))
+            self._known[question] = self._force() or self._decide(question, self._embed(question))
         return self._known[question]
 
     async def aclassify(self, question: str) -> Classification:
-        """By the language model within its budget, else by rules. Never raises."""
+        """By the language model within its budget, else by our own. Never raises."""
         if question not in self._known:
-            ruled = classify(question)
-            small_talk = ruled.direct and ruled.reason == "small talk"
-            asked = (
-                None if self._model is None or self._forced or small_talk else await self._ask(self._model, question)
-            )
-            self._known[question] = self._force(asked or ruled)
+            self._known[question] = self._force() or await self._find(question)
         return self._known[question]
 
-    def _force(self, found: Classification) -> Classification:
-        return Classification(self._forced, False, "chosen by the caller", "caller") if self._forced else found
+    async def _find(self, question: str) -> Classification:
+        if self._model is not None and direct_reason(question) is None:
+            asked = await self._ask(self._model, question)
+            if asked is not None:
+                return asked
+        vector = self._embed(question)
+        if vector is not None:  # `wait` leaves the future alone when this task is cancelled: others may share it
+            await asyncio.wait([asyncio.wrap_future(vector)], timeout=self._seconds)
+            vector = vector if vector.done() else None
+        return self._decide(question, vector)
+
+    def _force(self) -> Classification | None:
+        return Classification(self._forced, False, "chosen by the caller", "caller") if self._forced else None
+
+    def _embed(self, question: str) -> Future[Vector] | None:
+        """The vector the search wants as well: the cache makes it one computation."""
+        if self._encoder is None or direct_reason(question) is not None:
+            return None
+        return self._encoder.embed_question(question)
+
+    def _decide(self, question: str, vector: Future[Vector] | None) -> Classification:
+        try:
+            found = vector.result(timeout=self._seconds) if vector is not None else None
+        except Exception as error:  # whatever fails while embedding, the wording is still there
+            logger.bind(error=type(error).__name__).info("intent by wording")
+            found = None
+        return classify(question, found if isinstance(found, np.ndarray) else None)
 
     async def _ask(self, model: ChatModel, question: str) -> Classification | None:
         messages = [ChatMessage(role="system", content=SYSTEM), ChatMessage(role="user", content=question[:2000])]
@@ -68,7 +98,7 @@ class IntentSelector(BaseSelector):
             async with asyncio.timeout(self._seconds):
                 text = await model.complete(messages, seconds=self._seconds, max_tokens=ANSWER_TOKENS)
         except (AppError, TimeoutError) as error:
-            logger.bind(error=type(error).__name__).info("intent by rules")
+            logger.bind(error=type(error).__name__).info("intent without the language model")
             return None
         return parse(text)
 

@@ -15,7 +15,7 @@ from app.errors import AppError
 from app.indexes.embeddings import Dense, EmbeddingModel
 from app.llms import BrokenAnswer, ChatModel
 from app.retrievers.knowledge import Retrieval
-from app.retrievers.rules import classify
+from app.retrievers.rules import direct_reason
 from app.services.citations import CitationFilter
 from app.services.extractive import candidates, compose, without_titles
 from app.services.prompts import Source, Turn, build_prompt, fitting, label_sources
@@ -104,7 +104,7 @@ class Answerer:
 
     async def _direct(self, question: str) -> AsyncGenerator[str, None]:
         if self._model is None:
-            small_talk = classify(question).reason == "small talk"
+            small_talk = direct_reason(question) == "small talk"
             thanks = small_talk and any(word in question.lower() for word in ("thank", "thx", "cheers", "appreciated"))
             yield WELCOME if thanks else HELLO if small_talk else NEEDS_MODEL
             return
