@@ -33,12 +33,16 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What a question needs (design 2). `by` is model (the language model), examples, rules or caller; `reason` is for the trace."""
+    """What a question needs (design 2). `by` is model (the language model), examples, rules or caller; `reason` is for the trace.
+
+    `standalone` is the question as it is searched, where it leant on the conversation.
+    """
 
     intent: Intent
     direct: bool
     reason: str
     by: str = "examples"
+    standalone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.config import Settings
@@ -12,7 +13,7 @@ from app.indexes.embeddings import EmbeddingModel
 from app.llms import ChatModel
 from app.models import Artist, Document, Intent, Trace
 from app.principal import Principal, TenantFilter
-from app.retrievers.intent import IntentSelector
+from app.retrievers.intent import IntentSelector, Said
 from app.retrievers.intent_model import ENCODER
 from app.retrievers.knowledge import KnowledgeFusionRetriever, Passage, Retrieval, Searcher
 from app.services.audit import AuditLog
@@ -67,8 +68,8 @@ class SearchService:
             missing=trace.missing,
         )
 
-    def selector(self, forced: Intent | None) -> IntentSelector:
-        return IntentSelector(self._model, self._settings.llm.intent_seconds, forced, self._encoder)
+    def selector(self, forced: Intent | None, history: Sequence[Said] = ()) -> IntentSelector:
+        return IntentSelector(self._model, self._settings.llm.intent_seconds, forced, self._encoder, history)
 
     def retriever(
         self, scope: Scope, intent: Intent, *, top_k: int | None = None, floor: bool = True
