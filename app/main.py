@@ -99,8 +99,9 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
         opened.callback(sql.shutdown)
         model = chat_model(settings.llm)
         profiles, sessions = ProfileService(db), SessionService(db, settings.auth)
-        search = SearchService(db, settings, Searcher(indexes, db, settings.retrieval, sql), documents, audit, model)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
+        searcher = Searcher(indexes, db, settings.retrieval, sql)
+        search = SearchService(db, settings, searcher, documents, audit, model, encoder)
         ingestion = Ingestion(db, indexes, chunker, settings.ingestion, settings.data.dir)
         if not settings.vectors.url:
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's

@@ -44,7 +44,8 @@ class KnowledgeQueryEngine(BaseQueryEngine):
         if found.direct:
             retrieval = Retrieval([], Trace(question=question, intent=self._intent, direct=True))
         else:
-            retrieval = await self._make_retriever(self._intent).asearch(question)
+            retrieval = await self._make_retriever(self._intent).asearch(found.standalone or question)
+            retrieval.trace.question, retrieval.trace.standalone = question, found.standalone
         retrieval.trace.reason = f"{found.by}: {found.reason}"
         return AsyncStreamingResponse(
             response_gen=self._answer(question, retrieval),

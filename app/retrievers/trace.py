@@ -20,6 +20,7 @@ class Trace:
 
     id: str = field(default_factory=new_id)
     question: str = ""
+    standalone: str | None = None  # what was searched, where the question leant on the conversation
     intent: Intent = "global"
     direct: bool = False
     reason: str = ""
@@ -30,6 +31,7 @@ class Trace:
     candidates: list[dict[str, Any]] = field(default_factory=list)
     dropped: int = 0
     prompt: list[dict[str, str]] = field(default_factory=list)
+    disagreements: list[dict[str, Any]] = field(default_factory=list)
     milliseconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -66,6 +68,7 @@ class Trace:
         """What is stored in SQL; scores are left to the door to show or hide."""
         return {
             "question": self.question,
+            "standalone": self.standalone,
             "intent": self.intent,
             "direct": self.direct,
             "reason": self.reason,
@@ -76,5 +79,6 @@ class Trace:
             "candidates": self.candidates,
             "dropped": self.dropped,
             "prompt": self.prompt,
+            "disagreements": self.disagreements,
             "milliseconds": self.milliseconds,
         }

@@ -15,8 +15,9 @@ from app.errors import AppError
 from app.indexes.embeddings import Dense, EmbeddingModel
 from app.llms import BrokenAnswer, ChatModel
 from app.retrievers.knowledge import Retrieval
-from app.retrievers.rules import classify
+from app.retrievers.rules import direct_reason
 from app.services.citations import CitationFilter
+from app.services.conflicts import Conflict, conflicts, note, unsaid
 from app.services.extractive import candidates, compose, without_titles
 from app.services.prompts import Source, Turn, build_prompt, fitting, label_sources
 from app.services.shapes import State
@@ -65,8 +66,10 @@ class Answerer:
         budget_tokens: int = 6000,
     ) -> None:
         self._model, self._encoder = model, encoder
-        self._profile, self._history, self._budget = profile, history, budget_tokens
+        self.history = history
+        self._profile, self._budget = profile, budget_tokens
         self.draft = Draft(Retrieval([]), [])
+        self._conflicts: list[Conflict] = []
 
     def prepare(self, question: str, retrieval: Retrieval) -> Draft:
         """Label the sources that fit the prompt, and note them on the trace, which is stored before anything is shown."""
@@ -74,6 +77,8 @@ class Answerer:
             sources = label_sources(retrieval.passages)
             kept = fitting(sources, question=question, profile=self._profile, budget_tokens=self._budget)
             self.draft = Draft(retrieval, kept)
+            self._conflicts = conflicts(retrieval.trace.standalone or question, kept)
+            retrieval.trace.disagreements = [conflict.as_trace() for conflict in self._conflicts]
             retrieval.trace.prompt = [{"label": s.label, "chunk_id": s.passage.chunk.id} for s in kept]
         return self.draft
 
@@ -104,7 +109,7 @@ class Answerer:
 
     async def _direct(self, question: str) -> AsyncGenerator[str, None]:
         if self._model is None:
-            small_talk = classify(question).reason == "small talk"
+            small_talk = direct_reason(question) == "small talk"
             thanks = small_talk and any(word in question.lower() for word in ("thank", "thx", "cheers", "appreciated"))
             yield WELCOME if thanks else HELLO if small_talk else NEEDS_MODEL
             return
@@ -119,6 +124,8 @@ class Answerer:
                 async with aclosing(self._from_model(self._model, question, draft.sources)) as pieces:
                     async for piece in pieces:
                         yield piece
+                if hidden := note(unsaid(self._conflicts, draft.cited)):
+                    yield f"\n\n{self._cite(hidden, draft)}"
                 return
             except BrokenAnswer:
                 raise
@@ -131,6 +138,15 @@ class Answerer:
         checker = CitationFilter(source.label for source in draft.sources)
         yield checker.feed(text) + checker.flush()
         draft.cited = checker.cited
+        if disagreement := note(self._conflicts):
+            yield f"\n\n{self._cite(disagreement, draft)}"
+
+    def _cite(self, text: str, draft: Draft) -> str:
+        """`text`, whose labels count as cited."""
+        checker = CitationFilter(source.label for source in draft.sources)
+        checked = checker.feed(text) + checker.flush()
+        draft.cited += [label for label in checker.cited if label not in draft.cited]
+        return checked
 
     async def _from_model(
         self, model: ChatModel, question: str, sources: list[Source], *, direct: bool = False
@@ -139,8 +155,9 @@ class Answerer:
             today=date.today(),
             profile=self._profile,
             sources=sources,
-            history=self._history,
+            history=self.history,
             question=question,
+            conflicts=[conflict.as_text() for conflict in self._conflicts],
             direct=direct,
             budget_tokens=self._budget,
         )
@@ -156,7 +173,7 @@ class Answerer:
 
     async def _extract(self, question: str, draft: Draft) -> str:
         intent, sources = draft.retrieval.trace.intent, draft.sources
-        question = without_titles(question, sources)
+        question = without_titles(draft.retrieval.trace.standalone or question, sources)
         found = candidates(question, sources)
         if self._encoder is None:
             return compose(question, found, intent=intent)

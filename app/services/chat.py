@@ -136,7 +136,9 @@ class ChatService(ConversationService):
 
     async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
         router = build_router(
-            lambda intent: self._search.retriever(scope, intent), self._search.selector(scope.intent), answerer.write
+            lambda intent: self._search.retriever(scope, intent),
+            self._search.selector(scope.intent, [(turn.role, turn.text) for turn in answerer.history]),
+            answerer.write,
         )
         response = await router.aquery(question)
         assert isinstance(response, AsyncStreamingResponse)

@@ -87,6 +87,7 @@ def build_prompt(
     sources: Sequence[Source],
     history: Sequence[Turn],
     question: str,
+    conflicts: Sequence[str] = (),
     direct: bool = False,
     budget_tokens: int = 6000,
 ) -> list[ChatMessage]:
@@ -108,6 +109,8 @@ def build_prompt(
             ),
             ("Industry sources (general knowledge)", _block(kept, "global", "No industry source covers this.")),
         ]
+    if conflicts:
+        sections.append(("Sources that disagree: give both sides, pick neither", "\n".join(conflicts)))
     sections += [("Conversation so far", _history(history)), ("Question", question)]
     body = "\n\n".join(f"## {title}\n{text}" for title, text in sections)
     return [ChatMessage(role="system", content=system), ChatMessage(role="user", content=body)]

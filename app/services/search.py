@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.config import Settings
 from app.db import Database
 from app.errors import NotFound
+from app.indexes.embeddings import EmbeddingModel
 from app.llms import ChatModel
 from app.models import Artist, Document, Intent, Trace
 from app.principal import Principal, TenantFilter
-from app.retrievers.intent import IntentSelector
+from app.retrievers.intent import IntentSelector, Said
+from app.retrievers.intent_model import ENCODER
 from app.retrievers.knowledge import KnowledgeFusionRetriever, Passage, Retrieval, Searcher
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService
@@ -36,9 +39,11 @@ class SearchService:
         documents: DocumentService,
         audit: AuditLog,
         model: ChatModel | None,
+        encoder: EmbeddingModel | None,
     ) -> None:
         self._db, self._settings, self._searcher = db, settings, searcher
         self._documents, self._audit, self._model = documents, audit, model
+        self._encoder = encoder if encoder is not None and encoder.name == ENCODER else None
 
     async def search(
         self, principal: Principal | None, request: SearchRequest, *, scores: bool = False
@@ -63,8 +68,8 @@ class SearchService:
             missing=trace.missing,
         )
 
-    def selector(self, forced: Intent | None) -> IntentSelector:
-        return IntentSelector(self._model, self._settings.llm.intent_seconds, forced)
+    def selector(self, forced: Intent | None, history: Sequence[Said] = ()) -> IntentSelector:
+        return IntentSelector(self._model, self._settings.llm.intent_seconds, forced, self._encoder, history)
 
     def retriever(
         self, scope: Scope, intent: Intent, *, top_k: int | None = None, floor: bool = True

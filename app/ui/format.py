@@ -117,9 +117,15 @@ def why_html(trace: Mapping[str, Any]) -> str:
     if trace.get("direct"):
         lines = [f"Answered directly, without a search{_decided(trace.get('reason') or '')}."]
     else:
+        if trace.get("standalone"):
+            lines.append(f"Searched for: {trace['standalone']}")
         lines.append(f"Searched: {_and(KB_WORDS[kb] for kb in trace['kbs'] if kb in KB_WORDS)}.")
         lines.append(_models(trace))
         lines.append(_counts(trace))
+        if trace.get("disagreements"):
+            lines.append(
+                "Sources disagree: " + "; ".join(" and ".join(row["labels"]) for row in trace["disagreements"]) + "."
+            )
         lines.append(_times(trace["milliseconds"]))
     items = "".join(f"<li>{_one_line(line)}</li>" for line in lines if line)
     return f'<details class="why"><summary>Why this answer</summary><ul>{items}</ul></details>'

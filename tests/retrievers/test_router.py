@@ -65,7 +65,7 @@ def test_every_intent_reaches_its_own_engine(library: Library, asker: Principal,
     assert scene.made == [intent]
     assert text == f"{QUESTIONS[intent]} [{intent}]"
     retrieval: Retrieval = (response.metadata or {})["retrieval"]
-    assert retrieval.trace.reason.startswith("rules: ")
+    assert retrieval.trace.reason.startswith("examples: ")
     assert [node.node.node_id for node in response.source_nodes] == [one.chunk.id for one in retrieval.passages]
     assert {one.kb for one in retrieval.passages} == ({"global"} if intent == "global" else {"personal", "global"})
 

@@ -247,7 +247,7 @@ def test_a_provider_that_is_down_leaves_it_to_the_sources(scene: Scene) -> None:
     scene.server.script(status=401, times=9)
     events = scene.ask()
     assert names(events) == ["intent", "sources", "token", "done"]
-    assert of(events, "intent")["reason"].startswith("rules: ")
+    assert of(events, "intent")["reason"].startswith("examples: ")
     done = of(events, "done")
     assert done["state"] == "extractive"
     assert done["text"].startswith("The language model did not answer (")
