@@ -51,9 +51,10 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder with MiniLM exported once for the whole run."""
-    folder = tmp_path_factory.mktemp("models-home")
+def models_dir(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """A models folder with MiniLM exported once for the whole run, or by an earlier one: its name holds its digest."""
+    cache = getattr(pytestconfig, "cache", None)
+    folder = tmp_path_factory.mktemp("models-home") if cache is None else cache.mkdir("models-home")
     environment = {**os.environ, "AIM_DATA__DIR": str(folder), "AIM_LLM__PROVIDER": "none"}
     code = (
         "from app.config import load_settings; from app.indexes.model_files import exported_folder\n"

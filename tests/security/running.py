@@ -15,7 +15,7 @@ import httpx
 from fastapi import FastAPI
 
 from app.main import build_services, create_app
-from tests.api.conftest import PASSWORD, Api, _serve
+from tests.api.conftest import PASSWORD, Api, serve
 from tests.conftest import settings_in
 from tests.openai_server import OpenAIServer
 
@@ -64,7 +64,7 @@ def running(folder: Path, **sections: Any) -> Iterator[Site]:
         services = build_services(settings, seed=False)
         try:
             app = asyncio.run(_made(settings, services))
-            with _serve(app) as url:
+            with serve(app) as url:
                 yield Site(url, services, llm, app)
         finally:
             services.close()
