@@ -30,7 +30,7 @@ class ConversationService:
         """Newest first."""
         limit = max(1, min(limit, 200))
         query = select(Conversation).where(Conversation.user_id == principal.user_id)
-        with self._db.reading() as session:
+        with self._refusing(principal, "conversation.list", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
                 query = query.where(
