@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_the_attack_works_on_what_is_ones_own(town: Town) -> None:
     conversation = carol.post("/conversations", json={"title": "Mine and opened"})["id"]
     note = carol.post("/documents/notes", json={"title": "Mine", "text": "Some words of a note."})["id"]
     called = {name: one for one in dependencies(carol.client) for name in [names(town)[one["id"]]]}
-    with carol.client:
+    with closing(carol.client):
         shown = called["shown(textbox,state)"]
         assert "Mine and opened" in attack(town, carol, "carolstab", shown, [conversation, 50], conversation)
         deleting = called["delete(state,state)"]
@@ -126,21 +127,26 @@ def test_the_industry_is_not_deleted_by_a_listener(town: Town) -> None:
 
 def test_no_listener_is_called_by_its_name(town: Town) -> None:
     """B3: the ways around the queue are shut, for admins too."""
-    before = digest(town.services)
-    for one in dependencies(town.bob.client):
-        body = {"data": [town.alice.ids["conversation"]] * len(one["inputs"]), "session_hash": "bobsname", "fn_index": one["id"]}
-        for name in {one["api_name"], str(one["id"]), "predict"}:
-            for way in ("run", "api", "call", "call/v2"):
-                for who, status in ((town.bob.client, 404), (town.admin.client, 404), (town.anon, 404)):
-                    answer = who.post(f"{Q}/{way}/{name}", json=body)
-                    assert answer.status_code == status, (way, name, answer.text)
+    before, everything = digest(town.services), dependencies(town.bob.client)
+    called = {str(name): one for one in everything for name in (one["api_name"], one["id"])}
+    for name, one in {**called, "predict": everything[0]}.items():
+        body = {
+            "data": [town.alice.ids["conversation"]] * len(one["inputs"]),
+            "session_hash": "bobsname",
+            "fn_index": one["id"],
+        }
+        for way in ("run", "api", "call", "call/v2"):
+            assert town.bob.client.post(f"{Q}/{way}/{name}", json=body).status_code == 404, (way, name)
+        assert town.admin.client.post(f"{Q}/run/{name}", json=body).status_code == 404
     assert digest(town.services) == before
 
 
 def test_anothers_tab_and_event_are_shut_while_they_run(town: Town) -> None:
     """B4, B5: Alice's answer comes whole, whatever Bob and nobody do with her tab's hash and event id meanwhile."""
     town.api.llm.script(SLOW, token_seconds=0.12)
-    asking = next(one for one in dependencies(town.alice.client) if names(town)[one["id"]] == "ask(textbox,state,state)")
+    asking = next(
+        one for one in dependencies(town.alice.client) if names(town)[one["id"]] == "ask(textbox,state,state)"
+    )
     tab, came = "alicetab" + uuid.uuid4().hex[:6], list[dict[str, Any]]()
     question = f"What commission does my manager of {CANARY} take?"
     event = join(town.alice.client, tab, asking["id"], [question, None, 50]).json()["event_id"]
@@ -179,7 +185,10 @@ def _reaching(tab: str, event: str, index: int) -> list[tuple[int, tuple[str, st
         (404, ("GET", f"{Q}/stream/{tab}/0/0/playlist.m3u8", None)),
         (404, ("POST", f"{Q}/stream/{event}", None)),
         (404, ("POST", f"{Q}/stream/{event}/close", None)),
-        (404, ("POST", f"{Q}/component_server", {"session_hash": tab, "component_id": 1, "fn_name": "x", "data": None})),
+        (
+            404,
+            ("POST", f"{Q}/component_server", {"session_hash": tab, "component_id": 1, "fn_name": "x", "data": None}),
+        ),
         (404, ("POST", f"{Q}/reset", {"session_hash": tab, "event_id": event, "fn_index": index})),
         (404, ("GET", f"{Q}/queue/status", None)),
     ]
@@ -216,14 +225,24 @@ def listener() -> Iterator[tuple[int, list[str]]]:
 def test_no_file_is_taken_by_its_path_or_address(town: Town, listener: tuple[int, list[str]]) -> None:
     port, hits = listener
     before, count = digest(town.services, but_of=town.bob.id), len(dependencies(town.bob.client))
-    upload = str(town.folder / "uploads" / town.alice.ids["document"])
+    upload, index = str(town.folder / "uploads" / town.alice.ids["document"]), 0
     for path in (upload, "/etc/passwd", f"http://127.0.0.1:{port}/x", str(town.folder / "ai_manager.db")):
         file = {"path": path, "url": path, "orig_name": "deal.txt", "meta": {"_type": "gradio.FileData"}}
         for data in ([file], [[file]], [{"files": [file], "text": "hi"}], [file, file, file]):
-            for index in range(count):
-                assert join(town.bob.client, "bobsfile", index, data).status_code == 403
-            for way in ("run/ask", "api/ask", "call/ask", "call/v2/ask", "upload", "component_server", "process_recording"):
-                answer = town.bob.client.post(f"{Q}/{way}", json={"data": data, "session_hash": "bobsfile", "fn_index": 3})
+            index = (index + 7) % count
+            assert join(town.bob.client, "bobsfile", index, data).status_code == 403
+            for way in (
+                "run/ask",
+                "api/ask",
+                "call/ask",
+                "call/v2/ask",
+                "upload",
+                "component_server",
+                "process_recording",
+            ):
+                answer = town.bob.client.post(
+                    f"{Q}/{way}", json={"data": data, "session_hash": "bobsfile", "fn_index": 3}
+                )
                 assert answer.status_code == 404, way
     # Not marked as a file of Gradio's: nothing of ours reads it.
     bare = {"path": upload, "url": f"http://127.0.0.1:{port}/bare"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 
@@ -77,7 +76,10 @@ PLANTED = [
     ("app.services.chat", "from llama_index.core import VectorStoreIndex"),
     ("app.services.chat", "import importlib"),
     ("app.services.plans", "class PlanService:\n    def get(self, plan_id: str) -> None: ..."),
-    ("app.services.plans", "class PlanService:\n    async def get(self, user_id: str, principal: Principal) -> None: ..."),
+    (
+        "app.services.plans",
+        "class PlanService:\n    async def get(self, user_id: str, principal: Principal) -> None: ...",
+    ),
     ("app.services.plans", "class PlanService:\n    def get(self, principal: str) -> None: ..."),
     ("app.services.search", "class SearchService:\n    def everything(self) -> None: ..."),
 ]

@@ -42,7 +42,8 @@ class Person:
 
     def post(self, path: str, status: int = 0, **options: Any) -> Any:
         answer = self.client.post(f"/api{path}", **options)
-        assert answer.is_success and status in (0, answer.status_code), answer.text
+        assert answer.is_success, answer.text
+        assert status in (0, answer.status_code)
         return answer.json()
 
     def upload(self, text: str, **form: str) -> str:
@@ -116,7 +117,9 @@ def _owned(session: Session, user_id: str) -> tuple[set[str], set[int | None]]:
     if not user_id:
         return set(), set()
     documents = session.exec(select(Document.id).where(Document.user_id == user_id)).all()
-    return {user_id, *documents}, set(session.exec(select(Conversation.id).where(Conversation.user_id == user_id)).all())
+    return {user_id, *documents}, set(
+        session.exec(select(Conversation.id).where(Conversation.user_id == user_id)).all()
+    )
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +154,9 @@ def _settle(app: FastAPI, api: Api, anon: httpx.Client) -> Town:
     made = Town(app, api, *[None] * 5, anon, "")  # type: ignore[arg-type]
     made.alice, made.bob, made.carol, made.admin, made.ex = (made.person() for _ in range(5))
     api.services.users.promote(made.admin.email)
-    made.industry = made.admin.ready("A manager usually takes fifteen to twenty percent of gross income. " * 3, kb="global")
+    made.industry = made.admin.ready(
+        "A manager usually takes fifteen to twenty percent of gross income. " * 3, kb="global"
+    )
     _own_everything(made.bob, "pelican", api.services)
     _own_everything(made.alice, CANARY, api.services)
     made.carol.ids["artist"] = made.carol.post("/artists", json={"name": "Paper Kite"})["id"]
@@ -170,9 +175,9 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     person.ids["failed"] = person.ready(f"A second text of {word}.")
     with services.db.session() as session:
         session.get_one(Document, person.ids["failed"]).status = FAILED
-        person.ids["chunk"] = session.exec(
-            select(Chunk.id).where(Chunk.document_id == person.ids["document"])
-        ).first() or ""
+        person.ids["chunk"] = (
+            session.exec(select(Chunk.id).where(Chunk.document_id == person.ids["document"])).first() or ""
+        )
     question = f"What commission does my manager of {word} receive under my contract?"
     message = person.post("/messages", json={"text": question})
     assert message["citations"], message
