@@ -188,7 +188,12 @@ def test_what_was_deleted_leaves_the_files_while_the_worker_is_busy(
 ) -> None:
     assert soon(lambda: services.indexes.building() == [] and left(services) == 0)
     entered, goes_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(services.ingestion, "run_once", lambda: not (entered.set() or goes_on.wait(30)))
+
+    def busy() -> bool:
+        entered.set()
+        return not goes_on.wait(30)
+
+    monkeypatch.setattr(services.ingestion, "run_once", busy)
     services.documents.wake()
     assert entered.wait(20)
     with services.db.session() as session:

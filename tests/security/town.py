@@ -86,8 +86,12 @@ class Town:
         return json.dumps([request.body for request in self.api.llm.requests])
 
     def person(self) -> Person:
-        client, pair = self.api.register()
-        return Person(client, self.services.users.by_email(pair["email"]).id, pair["email"])
+        return _register(self.api)
+
+
+def _register(api: Api) -> Person:
+    client, pair = api.register()
+    return Person(client, api.services.users.by_email(pair["email"]).id, pair["email"])
 
 
 def random_id(kind: str) -> str:
@@ -151,9 +155,9 @@ def town(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator
 
 
 def _settle(app: FastAPI, api: Api, anon: httpx.Client) -> Town:
-    made = Town(app, api, *[None] * 5, anon, "")  # type: ignore[arg-type]
-    made.alice, made.bob, made.carol, made.admin, made.ex = (made.person() for _ in range(5))
-    api.services.users.promote(made.admin.email)
+    alice, bob, carol, admin, ex = (_register(api) for _ in range(5))
+    made = Town(app, api, alice, bob, carol, admin, ex, anon, "")
+    api.services.users.promote(admin.email)
     made.industry = made.admin.ready(
         "A manager usually takes fifteen to twenty percent of gross income. " * 3, kb="global"
     )
