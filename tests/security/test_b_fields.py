@@ -46,7 +46,7 @@ CHANGING = ("POST", "PUT", "PATCH")
 )
 def test_no_filter_but_ours_is_heard(town: Town, extra: dict[str, Any]) -> None:
     given = json.loads(json.dumps(extra).replace("{alice}", town.alice.id))
-    body = {"query": "What commission does the manager receive?", "top_k": 50, **given}
+    body = {"query": "What commission does the manager receive?", "intent": "personal", "top_k": 50, **given}
     answer = town.bob.client.post("/api/search", json=body, params={"user_id": town.alice.id, "user": town.alice.id})
     assert answer.status_code == 200, answer.text
     hits = answer.json()["hits"]
