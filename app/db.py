@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from filelock import FileLock
@@ -19,17 +19,22 @@ from app.errors import AppError, ConfigError, Unavailable
 BUSY_MILLISECONDS = 5000
 TURN_SECONDS = 10  # longest wait for other writers of this process
 CONNECT_SECONDS = 5  # longest wait for a PostgreSQL server; its library would wait two minutes
-PURGE_SECONDS = 10  # longest wait for a moment without readers
+PURGE_SECONDS = 10.0  # longest wait for a moment without readers
+PURGE_BUSY_MILLISECONDS = 100  # of it at one stretch, while writers wait too
 MIGRATE_SECONDS = 120  # longest wait for another start that migrates
 
 
 class Database:
-    """SQLite (WAL, synchronous=FULL: an acknowledgement is a promise) or PostgreSQL behind one engine."""
+    """SQLite (WAL, synchronous=FULL: an acknowledgement is a promise) or PostgreSQL behind one engine.
+
+    `deleted` is set by every statement that deletes rows of SQLite: what they held is in its files until the next `purge`.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self._turn = Lock()
+        self._turn = threading.Lock()
+        self.deleted = threading.Event()
         try:
             self.engine = _engine(url)
         except (ArgumentError, ImportError):  # ImportError: the driver of a third kind of database
@@ -38,6 +43,8 @@ class Database:
                 "write it like postgresql://user:password@host/name."
             ) from None
         event.listen(self.engine, "before_cursor_execute", _refuse_nul)
+        if self.is_sqlite:
+            _watch_deletions(self.engine, self.deleted)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -115,25 +122,29 @@ class Database:
             connection.execute(text("SELECT pg_advisory_unlock(7860)"))
             connection.commit()
 
-    def purge(self) -> bool:
+    def purge(self, seconds: float = PURGE_SECONDS) -> bool:
         """Leave no byte of deleted rows in SQLite's files: what `secure_delete` zeroed is carried from the write-ahead log
-        into the database, and the log is cut to nothing. False when others read or write all the while.
+        into the database, and the log is cut to nothing. False when others read or write all the while. Most is copied beside
+        the writers; the cut itself holds them up for `PURGE_BUSY_MILLISECONDS` at a time.
 
         On PostgreSQL nothing is done here: its autovacuum reuses the space of deleted rows.
         """
         if not self.is_sqlite:
             return True
-        deadline = time.monotonic() + PURGE_SECONDS
+        deadline = time.monotonic() + seconds
         connection = self.engine.raw_connection()
+        cursor = connection.cursor()
         try:
+            cursor.execute(f"PRAGMA busy_timeout={PURGE_BUSY_MILLISECONDS}")
             while True:
-                cursor = connection.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                cursor.close()
                 if not busy or time.monotonic() > deadline:
                     return not busy
                 time.sleep(0.05)
         finally:
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+            cursor.close()
             connection.close()
 
     def close(self) -> None:
@@ -177,3 +188,12 @@ def _tune_sqlite(engine: Engine) -> None:
     def on_begin(connection: Any) -> None:
         write = connection.get_execution_options().get("aim_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _watch_deletions(engine: Engine, deleted: threading.Event) -> None:
+    """Set the event before the rows' transaction ends: until then a purge finds the write lock held, and is tried again."""
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def after_execute(_: Any, cursor: Any, statement: str, *__: Any) -> None:
+        if statement.lstrip()[:6].upper() == "DELETE" and cursor.rowcount > 0:
+            deleted.set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from app.config import load_settings, quiet_libraries
 from app.errors import AppError, NotFound
 from app.models import KB, Intent
 from app.principal import Principal, local_operator, system
-from app.retrievers.knowledge import KnowledgeFusionRetriever
+from app.retrievers.knowledge import KnowledgeFusionRetriever, Retrieval
 from app.retrievers.router import build_router
 from app.services.answering import Answerer
 from app.services.services import Services
@@ -33,17 +33,21 @@ class Manager:
     ) -> KnowledgeFusionRetriever:
         """A LlamaIndex `BaseRetriever` over the knowledge bases of `user` (an e-mail address), sync and async."""
         principal = self.principal(user)
-        scope = self.services.search.scope(principal, None, self.artist_id(principal, artist))
-        return self.services.search.retriever(scope, intent, top_k=top_k, floor=False)
+        artist_id = self.artist_id(principal, artist)
+        scope = self.services.search.scope(principal, None, artist_id)
+        keep = self._keeping(principal, artist_id)
+        return self.services.search.retriever(scope, intent, top_k=top_k, floor=False, keep=keep)
 
     def query_engine(self, user: str | None = None, *, artist: str | None = None) -> RouterQueryEngine:
         """The `RouterQueryEngine` every chat takes: intent, retrieval, answer with citations."""
         principal = self.principal(user)
-        scope = self.services.search.scope(principal, None, self.artist_id(principal, artist))
+        artist_id = self.artist_id(principal, artist)
+        scope = self.services.search.scope(principal, None, artist_id)
+        keep = self._keeping(principal, artist_id)
         profile = self.services.profiles.as_text(principal) if principal else ""
         answerer = Answerer(self.services.model, self.services.chat.encoder, profile=profile)
         return build_router(
-            lambda intent: self.services.search.retriever(scope, intent),
+            lambda intent: self.services.search.retriever(scope, intent, keep=keep),
             self.services.search.selector(None),
             answerer.write,
         )
@@ -84,6 +88,10 @@ class Manager:
             return None
         row = self.services.users.by_email(user)
         return local_operator(row.id, "admin" if row.role == "admin" else "user")
+
+    def _keeping(self, principal: Principal | None, artist_id: str | None) -> Callable[[Retrieval], None]:
+        """What every door does before it hands passages out: trace and audit row, or nothing (design rule 8)."""
+        return lambda retrieval: self.services.search.keep(principal, retrieval, "notebook.read", artist_id)
 
     def artist_id(self, principal: Principal | None, name: str | None) -> str | None:
         if principal is None or name is None:

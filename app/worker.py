@@ -1,16 +1,22 @@
-"""The background worker: takes documents through their states and keeps indexes complete, in the serving process."""
+"""The background worker: takes documents through their states and keeps indexes complete, in the serving process.
+Beside it the sweeper carries deletions out of the files of SQLite."""
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 
 from loguru import logger
+from sqlalchemy.exc import SQLAlchemyError
 
+from app.db import Database
 from app.errors import AppError
 from app.services.services import Services
 
 REFRESH_SECONDS = 15.0  # how soon this process sees index pointers that another one moved
+SWEEP_SECONDS = 0.5  # after a deletion, so that several are swept together
+SWEEP_TRY_SECONDS = 2.0  # for a moment without readers; then again
 
 
 class Worker:
@@ -22,13 +28,16 @@ class Worker:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self._refreshed = time.monotonic()
+        self._sweeper = Sweeper(services.db)
 
     def start(self) -> None:
         self._services.documents.wake = self._awake.set
         self._thread.start()
+        self._sweeper.start()
 
     def stop(self) -> None:
         """Let the present step end, at most ten seconds; what is unfinished is resumed at the next start."""
+        self._sweeper.stop()
         self._stopping.set()
         self._awake.set()
         if self._thread.is_alive():
@@ -54,3 +63,37 @@ class Worker:
             logger.bind(error=type(error).__name__).opt(exception=True).error("worker step failed")
         self._stopping.wait(1.0)
         return False
+
+
+class Sweeper:
+    """One thread that purges the database soon after rows were deleted. The worker cannot: it may be busy with a document."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Sweeps at once: a process that crashed may have left something."""
+        self._db.deleted.set()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What is not swept yet goes when the last connection closes."""
+        self._stopping.set()
+        self._db.deleted.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=SWEEP_TRY_SECONDS + 1)
+
+    def _run(self) -> None:
+        while self._db.deleted.wait() and not self._stopping.wait(SWEEP_SECONDS):
+            self._db.deleted.clear()
+            if not self._sweep():
+                self._db.deleted.set()
+
+    def _sweep(self) -> bool:
+        try:
+            return self._db.purge(SWEEP_TRY_SECONDS)
+        except (SQLAlchemyError, sqlite3.Error) as error:  # a full disk, a locked file: it is tried again
+            logger.bind(error=type(error).__name__).warning("deleted rows are still in the files of the database")
+            return False

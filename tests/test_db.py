@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app import db as db_module
 from app.config import ROOT, child_environment
-from app.db import Database
+from app.db import BUSY_MILLISECONDS, Database
 from app.errors import ConfigError, Unavailable
-from app.models import Artist, Stamp
+from app.models import Artist, Stamp, new_id
 
 
 @pytest.fixture
@@ -175,6 +175,37 @@ def test_deleted_text_is_not_left_in_the_file(db: Database, tmp_path: Path) -> N
     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     raw.close()
     assert b"canary-canary" not in (tmp_path / "test.db").read_bytes()
+
+
+def test_only_rows_that_were_deleted_call_for_a_purge(db: Database) -> None:
+    add(db, "a")
+    with db.session() as session:
+        session.execute(delete(Stamp).where(col(Stamp.key) == "nobody's"))
+    assert not db.deleted.is_set()
+    with db.session() as session:
+        session.delete(session.get_one(Stamp, "a"))
+    assert db.deleted.is_set()
+
+
+def test_a_purge_waits_for_readers_no_longer_than_told_and_lets_writers_pass(db: Database, tmp_path: Path) -> None:
+    add(db, "a")
+    with db.reading() as session:
+        assert session.exec(select(Stamp)).all()
+        add(db, "b")
+        purging = threading.Thread(target=db.purge, args=(1.5,))
+        purging.start()
+        longest = 0.0
+        while purging.is_alive():
+            start = time.monotonic()
+            add(db, new_id())
+            longest = max(longest, time.monotonic() - start)
+        assert longest < 1, "a writer waits for one stretch of the purge, not for the reader"
+        assert not db.purge(0.0)
+    assert (tmp_path / "test.db-wal").stat().st_size > 0
+    assert db.purge(5.0)
+    assert (tmp_path / "test.db-wal").stat().st_size == 0
+    with db.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_MILLISECONDS
 
 
 def test_a_killed_process_loses_nothing_it_had_committed(tmp_path: Path) -> None:

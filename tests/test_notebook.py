@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,14 @@ import pytest
 from llama_index.core.base.response.schema import Response
 from llama_index.core.query_engine import RouterQueryEngine
 from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore
+from sqlmodel import col, select
 
 import app
 from app import main
 from app.errors import AppError, NotFound
 from app.indexes.edge_engine import FolderHeld
-from app.models import FAILED, READY
+from app.models import FAILED, READY, AuditEvent
 from app.notebook import Manager, files_of, open_manager
 from app.services.answering import NO_MODEL
 from app.services.services import Services
@@ -83,6 +86,40 @@ def test_an_engine_may_be_asked_again_and_inside_a_running_loop(manager: Manager
     hello, answer = asyncio.run(cell())
     assert hello.startswith("Hello!")
     assert "[P1]" in answer
+
+
+WAYS: tuple[Callable[[Manager], list[NodeWithScore]], ...] = (
+    lambda manager: manager.retriever(user=LENA).retrieve(QUESTION),
+    lambda manager: asyncio.run(manager.retriever(user=LENA).aretrieve(QUESTION)),
+    lambda manager: manager.query_engine(user=LENA).query(QUESTION).source_nodes,
+)
+
+
+def reads(manager: Manager, user_id: str) -> list[AuditEvent]:
+    with manager.services.db.reading() as session:
+        query = select(AuditEvent).where(AuditEvent.user_id == user_id, AuditEvent.action == "notebook.read")
+        return list(session.exec(query.order_by(col(AuditEvent.id))).all())
+
+
+def test_what_is_read_is_audited_whatever_the_way(manager: Manager) -> None:
+    lena = manager.services.users.by_email(LENA).id
+    for read in WAYS:
+        before = len(reads(manager, lena))
+        found = {node.node.node_id for node in read(manager)}
+        [row] = reads(manager, lena)[before:]
+        assert {chunk_id for one in row.reads for chunk_id in one["chunk_ids"]} == found
+        assert (row.door, row.outcome) == ("operator", "granted")
+        assert row.question_digest == manager.services.audit.digest(QUESTION)
+
+
+def test_no_audit_no_passages(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("full")
+
+    monkeypatch.setattr(manager.services.audit, "record", broken)
+    for read in WAYS:
+        with pytest.raises(OSError, match="full"):
+            read(manager)
 
 
 def test_an_artists_name_limits_what_is_searched(manager: Manager, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from app import worker as worker_module
 from app.errors import Unavailable
 from app.main import build_services
-from app.models import READY, User, new_id
+from app.models import READY, Document, Profile, User, new_id
 from app.principal import Principal, local_operator
 from app.services.services import Services
 from app.worker import Worker
@@ -172,3 +173,59 @@ def test_pointers_moved_by_another_process_are_seen_after_a_while(
     monkeypatch.setattr(worker_module, "REFRESH_SECONDS", 0.0)
     upload(services, anna)
     assert refreshed.wait(20)
+
+
+# The sweeper
+
+
+def left(services: Services) -> int:
+    log = services.settings.data.dir / "ai_manager.db-wal"
+    return log.stat().st_size if log.exists() else 0
+
+
+def test_what_was_deleted_leaves_the_files_while_the_worker_is_busy(
+    services: Services, running: Worker, anna: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert soon(lambda: services.indexes.building() == [] and left(services) == 0)
+    entered, goes_on = threading.Event(), threading.Event()
+
+    def busy() -> bool:
+        entered.set()
+        return not goes_on.wait(30)
+
+    monkeypatch.setattr(services.ingestion, "run_once", busy)
+    services.documents.wake()
+    assert entered.wait(20)
+    with services.db.session() as session:
+        session.add(row := Profile(user_id=anna.user_id, bio="canary " * 500))
+    assert left(services) > 0
+    with services.db.reading() as reading:
+        assert reading.exec(select(Profile)).all()
+        with services.db.session() as session:
+            session.delete(session.get_one(Profile, row.user_id))
+        time.sleep(worker_module.SWEEP_SECONDS + worker_module.SWEEP_TRY_SECONDS + 0.5)
+        assert left(services) > 0, "a reader still needs it"
+    assert soon(lambda: left(services) == 0, 10), "tried again"
+    goes_on.set()
+
+
+def test_what_a_crash_left_goes_at_the_start(services: Services, anna: Principal) -> None:
+    services.db.deleted.clear()  # another process set it
+    assert left(services) > 0
+    worker = Worker(services)
+    worker.start()
+    assert soon(lambda: services.indexes.building() == [] and left(services) == 0)
+    worker.stop()
+    assert not any(thread.name == "sweeper" and thread is worker._sweeper._thread for thread in threading.enumerate())
+
+
+def test_a_deletion_does_not_wait_behind_uploads(services: Services, anna: Principal) -> None:
+    services.ingestion.back_fill()
+    first = upload(services, anna)
+    upload(services, anna)
+    ids = [one.id for one in services.documents.list(anna).items]
+    services.documents.delete(anna, ids[0])
+    assert services.ingestion.run_once()
+    with services.db.reading() as session:
+        assert session.get(Document, ids[0]) is None
+    assert not first()

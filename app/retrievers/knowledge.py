@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,6 +79,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
 
     `tenant` may be None for someone not signed in: then the personal kb is not searched whatever `intent` says.
     `documents` limits both kbs to these documents. `floor=False` keeps passages below the relevance floor (plain search).
+    `keep` is called with what was found before anybody gets it: where it raises, nothing is given out.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
         top_k: int | None = None,
         documents: Sequence[str] | None = None,
         floor: bool = True,
+        keep: Callable[[Retrieval], None] | None = None,
     ) -> None:
         super().__init__()
         self._searcher = searcher
@@ -97,6 +100,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
         self._intent = intent
         self._top_k = top_k or searcher.settings.top_k
         self._floor = floor
+        self._keep = keep
 
     @property
     def kbs(self) -> list[KB]:
@@ -104,10 +108,16 @@ class KnowledgeFusionRetriever(BaseRetriever):
         return [kb for kb in TARGETS[self._intent] if kb == "global" or self._tenant is not None]
 
     def search(self, question: str) -> Retrieval:
-        return drive(self._steps(question), STAGE_SECONDS)
+        retrieval = drive(self._steps(question), STAGE_SECONDS)
+        if self._keep is not None:
+            self._keep(retrieval)
+        return retrieval
 
     async def asearch(self, question: str) -> Retrieval:
-        return await adrive(self._steps(question), STAGE_SECONDS)
+        retrieval = await adrive(self._steps(question), STAGE_SECONDS)
+        if self._keep is not None:
+            await asyncio.to_thread(self._keep, retrieval)
+        return retrieval
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return [as_node(passage) for passage in self.search(query_bundle.query_str).passages]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -36,7 +37,7 @@ class ArtistService:
         """The principal's own artists, oldest first: the one that came with the account leads."""
         limit = max(1, min(limit, 200))
         query = select(Artist).where(Artist.user_id == principal.user_id)
-        with self._db.reading() as session:
+        with self._refusing(principal, "artist.list", after), self._db.reading() as session:
             if after is not None:
                 last = session.get(Artist, after)
                 if last is None or last.user_id != principal.user_id:
@@ -63,7 +64,7 @@ class ArtistService:
     def rename(self, principal: Principal, artist_id: str, name: str) -> ArtistPublic:
         """Raises `AppError` 422 for a name that is empty or too long."""
         wanted = _checked(name)
-        with self._db.session() as session:
+        with self._refusing(principal, "artist.rename", artist_id), self._db.session() as session:
             artist = own_artist(session, principal, artist_id)
             artist.name = wanted
             session.add(artist)
@@ -74,7 +75,7 @@ class ArtistService:
         """Remove an artist and everything of theirs. Nothing is answered from their documents from then on; points and
         files follow. Answers elsewhere that used these documents go too. Raises `Conflict` for the last artist.
         """
-        with self._db.session() as session:
+        with self._refusing(principal, "artist.delete", artist_id), self._db.session() as session:
             artist = own_artist(session, principal, artist_id)
             check_not_last(session, principal.user_id, "deleted")
             theirs = set(session.exec(select(Document.id).where(Document.artist_id == artist_id)).all())
@@ -90,6 +91,9 @@ class ArtistService:
             session.delete(artist)
             self._audit.record(session, principal, "artist.delete", object_id=artist_id)
         self._documents.wake()
+
+    def _refusing(self, principal: Principal, action: str, object_id: str | None) -> AbstractContextManager[None]:
+        return self._audit.refusing(self._db, principal, action, object_id)
 
     def _delete_conversations(self, session: Session, artist_id: str) -> None:
         about = select(Conversation.id).where(Conversation.artist_id == artist_id)

@@ -79,7 +79,7 @@ class ChatService(ConversationService):
             self.encoder,
             profile=await asyncio.to_thread(self._profiles.as_text, principal),
             history=await asyncio.to_thread(
-                self.turns, conversation.id, question.id, scope.tenant.artist_id if scope.tenant else None
+                self.turns, principal, conversation.id, question.id, scope.tenant.artist_id if scope.tenant else None
             ),
             budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
         )

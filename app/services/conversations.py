@@ -30,7 +30,7 @@ class ConversationService:
         """Newest first."""
         limit = max(1, min(limit, 200))
         query = select(Conversation).where(Conversation.user_id == principal.user_id)
-        with self._db.reading() as session:
+        with self._refusing(principal, "conversation.list", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
                 query = query.where(
@@ -116,7 +116,9 @@ class ConversationService:
     def _refusing(self, principal: Principal, action: str, object_id: str | None) -> AbstractContextManager[None]:
         return self._audit.refusing(self._db, principal, action, object_id)
 
-    def turns(self, conversation_id: int | None, before: int | None, artist_id: str | None = None) -> list[Turn]:
+    def turns(
+        self, principal: Principal, conversation_id: int | None, before: int | None, artist_id: str | None = None
+    ) -> list[Turn]:
         """The last messages before message `before`, oldest first, for a prompt.
 
         For a question about one artist they begin after the last answer that was not limited to that artist.
@@ -124,8 +126,10 @@ class ConversationService:
         with self._db.reading() as session:
             query = (
                 select(Message, Trace.artist_id)
+                .join(Conversation)
                 .outerjoin(Trace, col(Trace.id) == col(Message.trace_id))
                 .where(Message.conversation_id == conversation_id, col(Message.id) < before)
+                .where(Conversation.user_id == principal.user_id)
             )
             found = session.exec(query.order_by(col(Message.id).desc()).limit(HISTORY_MESSAGES)).all()
         foreign = (artist_id is not None and row.trace_id is not None and about != artist_id for row, about in found)

@@ -34,6 +34,7 @@ from app.services.idempotency import forget
 from app.services.quotas import check_quota, hold_owner
 from app.services.shapes import DocumentPublic, Listing
 from app.services.uploads import display_name, store
+from app.services.withdrawal import withdraw_document
 
 
 class Keep(Enum):
@@ -124,7 +125,7 @@ class DocumentService:
     ) -> Listing[DocumentPublic]:
         """One's own documents and the industry's, newest first."""
         limit = max(1, min(limit, 200))
-        with self._db.reading() as session:
+        with self._refusing(principal, "document.list", after), self._db.reading() as session:
             query = select(Document).where(self._visible(principal), col(Document.status) != DELETING)
             if kb is not None:
                 query = query.where(Document.kb == kb)
@@ -178,12 +179,14 @@ class DocumentService:
         return public(document)
 
     def delete(self, principal: Principal, document_id: str) -> None:
-        """Stop answering from a document at once; its points, file and rows follow."""
+        """Stop answering from a document at once; its points, file and rows follow. Answers that used it go with it."""
         with self._refusing(principal, "document.delete", document_id), self._db.session() as session:
             document = self._get_writable(session, principal, document_id)
             document.status, document.next_attempt, document.attempts, document.updated = DELETING, None, 0, now()
             session.add(document)
             forget(session, document_id)
+            if document.kb == "personal":
+                withdraw_document(session, document)
             self._audit.record(session, principal, "document.delete", object_id=document_id)
         self.wake()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -39,7 +40,7 @@ class HandoverService:
         An address that nobody has changes nothing that the caller can see. Raises `Conflict` for the last artist.
         """
         address = email.strip().casefold()
-        with self._db.session() as session:
+        with self._refusing(principal, "artist.offer", artist_id), self._db.session() as session:
             own_artist(session, principal, artist_id)
             check_not_last(session, principal.user_id, "handed over")
             user = session.exec(select(User).where(User.email == address, col(User.disabled).is_(False))).first()
@@ -52,7 +53,7 @@ class HandoverService:
 
     def withdraw(self, principal: Principal, artist_id: str) -> None:
         """Take an offer back; without one nothing happens, so that nobody learns whether there was one."""
-        with self._db.session() as session:
+        with self._refusing(principal, "artist.offer_withdrawn", artist_id), self._db.session() as session:
             own_artist(session, principal, artist_id)
             session.execute(delete(Handover).where(col(Handover.artist_id) == artist_id))
             self._audit.record(session, principal, "artist.offer_withdrawn", object_id=artist_id)
@@ -67,7 +68,7 @@ class HandoverService:
             .where(Handover.to_user_id == principal.user_id, col(User.disabled).is_(False))
             .order_by(col(Handover.created), col(Handover.id))
         )
-        with self._db.reading() as session:
+        with self._refusing(principal, "artist.offers", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
                 query = query.where(
@@ -90,7 +91,7 @@ class HandoverService:
         The documents are read anew under their new owner, and answer nobody until they are ready. Raises `Conflict` when
         it has become the giver's last artist.
         """
-        with self._db.session() as session:
+        with self._refusing(principal, "artist.accept", offer_id), self._db.session() as session:
             offer = self._get(session, principal, offer_id)
             artist = session.get_one(Artist, offer.artist_id, with_for_update=True)
             check_not_last(session, offer.from_user_id, "handed over")
@@ -101,10 +102,13 @@ class HandoverService:
         return ArtistPublic.model_validate(artist, from_attributes=True)
 
     def decline(self, principal: Principal, offer_id: str) -> None:
-        with self._db.session() as session:
+        with self._refusing(principal, "artist.decline", offer_id), self._db.session() as session:
             offer = self._get(session, principal, offer_id)
             session.delete(offer)
             self._audit.record(session, principal, "artist.decline", object_id=offer.artist_id)
+
+    def _refusing(self, principal: Principal, action: str, object_id: str | None) -> AbstractContextManager[None]:
+        return self._audit.refusing(self._db, principal, action, object_id)
 
     def _move(self, session: Session, artist: Artist, owner: str) -> None:
         giver = artist.user_id

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from loguru import logger
-from sqlalchemy import ColumnElement, delete, update
+from sqlalchemy import ColumnElement, case, delete, update
 from sqlmodel import Session, col, func, or_, select
 
 from app.config import IngestionSettings, child_environment
@@ -68,7 +68,9 @@ class Ingestion:
             )
 
     def run_once(self) -> bool:
-        """Take the oldest document that waits one step of work further, to ready, failed or gone. False when none waits."""
+        """Take a document that waits one step of work further, to ready, failed or gone: those to be deleted first, then the
+        oldest. False when none waits.
+        """
         document = self._lease()
         if document is None:
             return False
@@ -128,9 +130,10 @@ class Ingestion:
         free = or_(col(Document.lease_until).is_(None), col(Document.lease_until) < moment)
         due = or_(col(Document.next_attempt).is_(None), col(Document.next_attempt) <= moment)
         waiting = col(Document.status).in_((*UNFINISHED, DELETING))
+        going = case((col(Document.status) == DELETING, 0), else_=1)
         with self._db.session() as session:
             document = session.exec(
-                select(Document).where(waiting, free, due, *which).order_by(col(Document.created)).limit(1)
+                select(Document).where(waiting, free, due, *which).order_by(going, col(Document.created)).limit(1)
             ).first()
             if document is None:
                 return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.config import Settings
@@ -72,12 +72,19 @@ class SearchService:
         return IntentSelector(self._model, self._settings.llm.intent_seconds, forced, self._encoder, history)
 
     def retriever(
-        self, scope: Scope, intent: Intent, *, top_k: int | None = None, floor: bool = True
+        self,
+        scope: Scope,
+        intent: Intent,
+        *,
+        top_k: int | None = None,
+        floor: bool = True,
+        keep: Callable[[Retrieval], None] | None = None,
     ) -> KnowledgeFusionRetriever:
+        """For callers that `keep` what was read themselves; others pass it (see `KnowledgeFusionRetriever`)."""
         # Whoever names documents wants what they hold, however near it is to the question.
         floor = floor and scope.documents is None
         return KnowledgeFusionRetriever(
-            self._searcher, scope.tenant, intent, top_k=top_k, documents=scope.documents, floor=floor
+            self._searcher, scope.tenant, intent, top_k=top_k, documents=scope.documents, floor=floor, keep=keep
         )
 
     def scope(self, principal: Principal | None, documents: list[str] | None, artist_id: str | None) -> Scope:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import ColumnElement, delete
+from sqlalchemy import ColumnElement, String, cast, delete
 from sqlmodel import Session, col, select
 
 from app.models import Chunk, Conversation, Document, Message, Trace
@@ -37,6 +37,19 @@ def withdraw(session: Session, conversations: ColumnElement[bool] | bool, forbid
             count += 1
     session.flush()
     return count
+
+
+def withdraw_document(session: Session, document: Document) -> int:
+    """The same for one personal document that goes, in its owner's conversations; reads only the ones it can be in."""
+    mine = Conversation.user_id == document.user_id
+    said = select(Message.conversation_id).join(Conversation).where(mine)
+    cited = session.exec(said.where(cast(col(Message.citations), String).contains(document.id))).all()
+    chunks = set(session.exec(select(Chunk.id).where(Chunk.document_id == document.id)).all())
+    prompts = session.execute(
+        said.add_columns(col(Trace.body)["prompt"]).join(Trace, col(Trace.id) == col(Message.trace_id))
+    ).all()
+    shown = {where for where, prompt in prompts if any(row["chunk_id"] in chunks for row in prompt or [])}
+    return withdraw(session, col(Conversation.id).in_({*cited, *shown}), lambda one: one == document.id)
 
 
 def _used(session: Session, answers: Sequence[Message]) -> list[set[str]]:

@@ -221,12 +221,13 @@ def test_turns_are_the_last_messages_before_the_question(
 ) -> None:
     conversation = chats.create(lena).id
     ids = say(db, conversation, *[str(place) for place in range(10)])
-    turns = chats.turns(int(conversation), int(ids[8]))
+    turns = chats.turns(lena, int(conversation), int(ids[8]))
     assert turns == [Turn("assistant" if place % 2 else "user", str(place)) for place in range(8 - HISTORY_MESSAGES, 8)]
-    assert chats.turns(int(conversation), int(ids[0])) == []
+    assert chats.turns(lena, int(conversation), int(ids[0])) == []
+    assert chats.turns(user(db), int(conversation), int(ids[8])) == [], "of nobody else"
     blank = chats.create(lena).id
     ids = say(db, blank, "q", "", "r")
-    assert chats.turns(int(blank), int(ids[2])) == [Turn("user", "q")], "an answer that never came says nothing"
+    assert chats.turns(lena, int(blank), int(ids[2])) == [Turn("user", "q")], "an answer that never came says nothing"
 
 
 def test_the_first_question_names_the_conversation(db: Database, chats: ConversationService, lena: Principal) -> None:

@@ -1,0 +1,108 @@
+"""What each route is for, in the eyes of somebody who is not meant to see a thing. A new route, or a new field that may
+name something of somebody's, has its row here before the suite passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# theirs: an id of somebody's in the path.  admin: for admins alone.  own: the caller's rows, whoever calls.
+# open: nobody needs to be known.           page: outside of /api (threats.md, group A).
+ROUTES: dict[str, str] = {
+    "GET /api/openapi.json": "page", "HEAD /api/openapi.json": "page",
+    "GET /api/health": "open", "HEAD /api/health": "open",
+    "POST /api/auth/register": "open", "POST /api/auth/token": "open", "POST /api/auth/refresh": "open",
+    "POST /api/auth/logout": "open", "POST /api/auth/password": "own",
+    "GET /api/account/export": "own", "DELETE /api/account": "own",
+    "GET /api/profile": "own", "PUT /api/profile": "own",
+    "GET /api/artists": "own", "POST /api/artists": "own", "GET /api/artists/offers": "own",
+    "POST /api/artists/offers/{offer_id}/accept": "theirs", "POST /api/artists/offers/{offer_id}/decline": "theirs",
+    "PATCH /api/artists/{artist_id}": "theirs", "DELETE /api/artists/{artist_id}": "theirs",
+    "POST /api/artists/{artist_id}/handover": "theirs", "DELETE /api/artists/{artist_id}/handover": "theirs",
+    "POST /api/documents": "own", "POST /api/documents/notes": "own", "GET /api/documents": "own",
+    "GET /api/documents/{document_id}": "theirs", "PATCH /api/documents/{document_id}": "theirs",
+    "DELETE /api/documents/{document_id}": "theirs", "POST /api/documents/{document_id}/retry": "theirs",
+    "GET /api/documents/{document_id}/file": "theirs",
+    "POST /api/search": "own",
+    "GET /api/conversations": "own", "POST /api/conversations": "own",
+    "GET /api/conversations/{conversation_id}": "theirs", "PATCH /api/conversations/{conversation_id}": "theirs",
+    "DELETE /api/conversations/{conversation_id}": "theirs",
+    "GET /api/conversations/{conversation_id}/messages": "theirs",
+    "POST /api/messages": "own",
+    "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
+    "GET /api/audit": "own",
+    "GET /api/admin/users": "admin", "PATCH /api/admin/users/{user_id}": "admin",
+    "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
+    "POST /logout": "page", "GET /static/{name}": "page", "GET /favicon.ico": "page",
+    "GET /login/oidc/{name}": "page", "GET /login/oidc/{name}/callback": "page",
+}  # fmt: skip
+
+# A parameter of a path -> what it names.
+PATHS = {
+    "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
+    "offer_id": "offer", "user_id": "user",
+}  # fmt: skip
+
+# What a route needs beside the id in its path; `{email}` is the caller's own address.
+BODIES: dict[str, dict[str, Any]] = {
+    "PATCH /api/artists/{artist_id}": {"name": "Mine now"},
+    "POST /api/artists/{artist_id}/handover": {"email": "{email}"},
+    "PATCH /api/documents/{document_id}": {"title": "Mine now"},
+    "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
+    "POST /api/messages/{message_id}/feedback": {"rating": 1},
+    "PATCH /api/admin/users/{user_id}": {"role": "admin"},
+}
+
+# Fields of queries and bodies that name something -> what, by route. None: a place within the caller's own list.
+CARRIERS: dict[tuple[str, str], str | None] = {
+    ("GET /api/artists", "after"): "artist",
+    ("GET /api/artists/offers", "after"): "offer",
+    ("GET /api/documents", "after"): "document",
+    ("GET /api/conversations", "after"): "conversation",
+    ("GET /api/conversations/{conversation_id}/messages", "after"): None,
+    ("GET /api/audit", "after"): None,
+    ("GET /api/audit", "user"): "user",
+    ("GET /api/admin/users", "after"): "user",
+    ("POST /api/documents", "artist_id"): "artist",
+    ("POST /api/documents/notes", "artist_id"): "artist",
+    ("PATCH /api/documents/{document_id}", "artist_id"): "artist",
+    ("POST /api/conversations", "artist_id"): "artist",
+    ("POST /api/search", "artist_id"): "artist",
+    ("POST /api/search", "documents"): "document",
+    ("POST /api/messages", "artist_id"): "artist",
+    ("POST /api/messages", "documents"): "document",
+    ("POST /api/messages", "conversation"): "conversation",
+}
+NAMING = {field for _, field in CARRIERS}
+FORBIDDEN = {("GET /api/audit", "user"), ("GET /api/admin/users", "after")}  # 403, whoever is named
+
+# Fields that name nothing of anybody's: words, numbers, choices, secrets of the caller's own.
+PLAIN = {
+    "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
+    "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
+    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key",
+}  # fmt: skip
+
+# The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
+VALID: dict[str, dict[str, Any]] = {
+    "POST /api/auth/register": {"email": "{new_email}", "password": "{password}"},
+    "POST /api/auth/token": {"email": "{email}", "password": "{password}"},
+    "POST /api/auth/refresh": {"refresh_token": "{refresh_token}"},
+    "POST /api/auth/logout": {"refresh_token": "{refresh_token}"},
+    "POST /api/auth/password": {"old_password": "{password}", "new_password": "{password} too"},
+    "PUT /api/profile": {"bio": "A drummer."},
+    "POST /api/artists": {"name": "Mass"},
+    "POST /api/artists/offers/{offer_id}/accept": {},
+    "POST /api/artists/offers/{offer_id}/decline": {},
+    "PATCH /api/artists/{artist_id}": {"name": "Mass"},
+    "POST /api/artists/{artist_id}/handover": {"email": "nobody@example.com"},
+    "POST /api/documents": {"file": "Text of a new file."},
+    "POST /api/documents/notes": {"title": "Note", "text": "Text of a note."},
+    "PATCH /api/documents/{document_id}": {"title": "Mass"},
+    "POST /api/documents/{document_id}/retry": {},
+    "POST /api/search": {"query": "commission"},
+    "POST /api/conversations": {"title": "Mass"},
+    "PATCH /api/conversations/{conversation_id}": {"title": "Mass"},
+    "POST /api/messages": {"text": "Hello"},
+    "POST /api/messages/{message_id}/feedback": {"rating": 1},
+    "PATCH /api/admin/users/{user_id}": {"role": "admin"},
+}
