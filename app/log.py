@@ -66,12 +66,12 @@ def tame() -> None:
 
 def catch_strays() -> None:
     """Make records of what nobody catches in threads and finalisers: Python prints its text, maybe a user's words."""
-    threading.excepthook = lambda stray: _stray(stray.exc_type, stray.exc_value, "thread failed")
-    sys.unraisablehook = lambda stray: _stray(stray.exc_type, stray.exc_value, "finaliser failed")
+    threading.excepthook = lambda stray: _stray(stray.exc_type, stray.exc_value, "thread")
+    sys.unraisablehook = lambda stray: _stray(stray.exc_type, stray.exc_value, "finaliser")
 
 
-def _stray(kind: type[BaseException] | None, error: BaseException | None, event: str) -> None:
-    logger.bind(error=kind.__name__ if kind else None).opt(exception=error).error(event)
+def _stray(kind: type[BaseException] | None, error: BaseException | None, place: str) -> None:
+    logger.bind(code=place, error=kind.__name__ if kind else None).opt(exception=error).error("nobody caught this")
 
 
 def _patch(record: Record) -> None:

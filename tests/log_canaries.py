@@ -66,7 +66,9 @@ def encoded(value: str) -> set[bytes]:
     raw = value.encode()
     forms = {raw, json.dumps(value)[1:-1].encode(), quote(value, safe="").encode(), quote_plus(value).encode()}
     forms |= {raw.hex().encode(), raw.hex().upper().encode()}
-    for before in range(3):  # what stands before decides how the bits fall; the signs shared with neighbours are cut off
+    for before in range(
+        3
+    ):  # what stands before decides how the bits fall; the signs shared with neighbours are cut off
         text = base64.b64encode(b"\0" * before + raw)
         first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
         forms |= {text[first:last], text[first:last].replace(b"+", b"-").replace(b"/", b"_")}
@@ -113,13 +115,16 @@ class Listener:
         self.starts.append((self._file.tell(), test))
         if self._sink is None or self._sink not in logger._core.handlers:  # type: ignore[attr-defined]
             self._sink = logger.add(self._hear, level=0, format="{message}", diagnose=False, backtrace=False)
-        if 0 in logger._core.handlers:  # type: ignore[attr-defined]  # loguru's own first sink, on the terminal
-            logger.remove(0)
-            logger.add(_show, filter=lambda record: record["message"] != "library message", diagnose=False, backtrace=False)
+        for number, sink in list(logger._core.handlers.items()):  # type: ignore[attr-defined]
+            if sink._name == "<stderr>":  # loguru's own, shown for a failed test: without what libraries say at DEBUG
+                logger.remove(number)
+                logger.add(_show, filter=_own, diagnose=False, backtrace=False)
         root = logging.getLogger()
         if self._handler not in root.handlers:
             root.addHandler(self._handler)
-        root.setLevel(logging.DEBUG)  # SQLAlchemy keeps its own WARNING: a line per row; the running server has it at DEBUG
+        root.setLevel(
+            logging.DEBUG
+        )  # SQLAlchemy keeps its own WARNING: a line per row; the running server has it at DEBUG
 
     def _hear(self, message: Any) -> None:
         self._file.write(json.dumps(log._line(message.record), default=str).encode() + b"\n")
@@ -140,6 +145,10 @@ class Listener:
         ends = [*(start for start, _ in self.starts[1:]), len(text)]
         parts = ((test, text[start:end]) for (start, test), end in zip(self.starts, ends, strict=True))
         return [f"{test}: {kind}" for test, part in parts for kind in kinds_in(part)]
+
+
+def _own(record: Any) -> bool:
+    return bool(record["message"] != "library message")
 
 
 def _show(message: str) -> None:

@@ -26,6 +26,7 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta name="theme-color" content="#0a0a0c">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
 
+
 class _Traces:
     """Stands where Gradio has `traceback`: it prints what fails around our handlers with the text, which may hold words
     of a user, such as a value that is not among the choices."""

@@ -126,22 +126,28 @@ class Witness:
     seen: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
+    closed: bool = False
+
     def watch(self, page: Page) -> Page:
-        page.on("console", lambda said: self.seen.append(f"console: {said.text}") if said.type == "error" else None)
-        page.on("pageerror", lambda error: self.seen.append(f"script: {error}"))
+        page.on("console", lambda said: self._see(f"console: {said.text}") if said.type == "error" else None)
+        page.on("pageerror", lambda error: self._see(f"script: {error}"))
         page.on("dialog", self._dialog)
         page.on("request", lambda request: self._request(request.url))
-        page.on("popup", lambda popup: self.seen.append("popup"))
+        page.on("popup", lambda popup: self._see(f"popup: {popup.url}"))
         return page
 
     def _dialog(self, dialog: Dialog) -> None:
-        self.seen.append(f"dialog: {dialog.message}")
+        self._see(f"dialog: {dialog.message}")
         dialog.dismiss()
 
     def _request(self, url: str) -> None:
         self.asked.append(url)
         if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(f"{self.origin}/"):
-            self.seen.append(f"foreign request: {url}")
+            self._see(f"foreign request: {url}")
+
+    def _see(self, what: str) -> None:
+        if not self.closed:
+            self.seen.append(what)
 
 
 def new_email() -> str:
@@ -251,4 +257,3 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 def _asks_intent(body: Body) -> bool:
     system = str(body["messages"][0].get("content", "")).lower()
     return "intent" in system and "json" in system
-

