@@ -94,6 +94,7 @@ def client(page: Page, site: Site) -> Iterator[httpx.Client]:
 def witness(page: Page, site: Site) -> Iterator[Witness]:
     """On a page that is left: Gradio tells the console of a stream that the page's end cut off."""
     page.goto("about:blank")
+    page.wait_for_timeout(300)
     seeing = Witness(site.url)
     seeing.watch(page)
     yield seeing

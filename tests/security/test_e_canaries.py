@@ -39,7 +39,6 @@ def test_e1_no_door_lets_a_secret_into_any_log(site: Site, tmp_path: Path) -> No
     with site.client(Authorization=f"Bearer {pair['access_token']}") as client:
         by_rest(client, site, tmp_path)
     secrets.append(by_gradio(site, email))
-    by_command_line(site, tmp_path)
     site.llm.script()
 
     found = sweep_files(site.folder) + [f"terminal: {kind}" for kind in kinds_in(site.output)]
@@ -145,9 +144,10 @@ def by_gradio(site: Site, email: str) -> str:
         return browser.cookies["aim_session"]
 
 
-def by_command_line(site: Site, tmp_path: Path) -> None:
-    """A data folder of its own, below the site's so that it is swept with it."""
-    folder = site.folder / "command line"
+@pytest.mark.slow
+def test_e1_nor_does_the_command_line(site: Site, tmp_path: Path) -> None:
+    """In a data folder of its own, with the starter knowledge: a minute."""
+    folder = tmp_path / "data"
     folder.mkdir()
     (folder / "models").symlink_to((site.folder / "models").resolve(), target_is_directory=True)
     (tmp_path / f"{C['file name']}.md").write_text(TEXT)
@@ -155,7 +155,7 @@ def by_command_line(site: Site, tmp_path: Path) -> None:
     def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [sys.executable, "-m", "app", *arguments], cwd=ROOT, env={**site.environment, "AIM_DATA__DIR": str(folder)},
-            input=given.encode(), capture_output=True, timeout=240, check=False,
+            input=given.encode(), capture_output=True, timeout=300, check=False,
         )  # fmt: skip
 
     site.answers(f"It says {C['answer']} [P1].")
@@ -163,11 +163,14 @@ def by_command_line(site: Site, tmp_path: Path) -> None:
     ran.append(run("users", "reset-password", C["e-mail"], given="short\n"))
     ran.append(run("ingest", str(tmp_path / f"{C['file name']}.md"), "--user", C["e-mail"]))
     ran.append(run("ask", QUESTION, "--user", C["e-mail"]))
+    site.llm.script()
     assert [one.returncode for one in ran] == [0, 1, 0, 0], [one.stderr for one in ran]
     assert C["answer"] in ran[-1].stdout.decode()
     for one in ran:
         assert C["password"].encode() not in one.stdout + one.stderr
         assert b"Traceback" not in one.stderr
+    assert (folder / "logs" / "ai_manager.log").stat().st_size > 1000
+    assert sweep_files(tmp_path) == []
 
 
 FORGED = '"}\r\n{"level": "CRITICAL", "event": "forged"}\x1b[2J\x1b]0;forged\x07\u2028forged'
@@ -184,7 +187,7 @@ def test_e5_no_name_can_forge_a_record_or_steer_a_terminal(site: Site) -> None:
         for path in ("/api/documents/%22%7D%0d%0aforged", "/api/audit?user=%0d%0aforged", "/%1b%5b2Jforged"):
             client.get(path)
         client.get("/api/documents", headers={"X-Request-ID": '"} {"event": "forged"}', "User-Agent": "\x1b[2Jforged"})
-        client.request('FORGED"}', "/api/documents")
+        client.request("FORGED", "/api/documents")
     with site.client() as anyone:
         anyone.post("/api/auth/token", json={"email": f"{FORGED}@example.com", "password": FORGED})
         anyone.post("/login", data={"email": FORGED, "password": FORGED, "next": FORGED})
