@@ -33,7 +33,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-START_SECONDS, READY_SECONDS = 120, 120
+START_SECONDS, READY_SECONDS = 180, 300  # of a machine with much else to do
 
 # Python runs this before anything else, in the server and in every child it starts: child processes get PYTHONPATH.
 NOTING = """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from app.ui.format import answer_markdown
 from tests.documents import SHARED, needs_shared
@@ -222,8 +222,8 @@ def test_d4_stored_markup_stays_text_everywhere(
         )
         assert site_says.status_code == 200, site_says.text
     show(page, site, chosen)
-    for source in page.locator("#chat details.source summary").all()[:12]:
-        source.click()
+    for summary in page.locator("#chat details.source summary").all()[:12]:
+        summary.click()
     assert page.locator("#chat details.source[open] blockquote").count() > 3
     assert page.evaluate(ALIVE) == []
     page.goto("about:blank")
@@ -240,8 +240,8 @@ def test_d4_a_file_name_in_the_drop_area_is_text(
     page.goto(f"{site.url}/app/")
     hostile = "<img src=x onerror=alert(1)><svg onload=alert(2)>.exe"
     for name in (hostile, hostile.replace(".exe", ".txt")):
-        file = {"name": name, "mimeType": "text/plain", "buffer": b"Nothing in particular."}
-        page.locator("#chat-drop input[type=file]").set_input_files(files=[file])  # type: ignore[list-item]
+        file: FilePayload = {"name": name, "mimeType": "text/plain", "buffer": b"Nothing in particular."}
+        page.locator("#chat-drop input[type=file]").set_input_files([file])
     expect(page.locator("#chat-drop li.failed")).to_contain_text(hostile, timeout=20_000)
     assert page.locator("#chat-drop li img, #chat-drop li svg").count() == 0
     assert witness.seen == []

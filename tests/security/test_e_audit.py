@@ -193,7 +193,7 @@ def test_e6_a_table_locked_for_long_is_told_with_a_time_to_wait(
     world: tuple[Services, Principal, Principal, str], door: Any
 ) -> None:
     client, document = door
-    with locked(world[0], 8.0) as holding:
+    with locked(world[0], 14.0) as holding:  # 5 s for a turn among this process's writers, 5 s for SQLite's lock
         assert holding.wait(10)
         answer = client.get(f"/api/documents/{document}/file")
     assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
