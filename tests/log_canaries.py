@@ -116,15 +116,15 @@ class Listener:
         if self._sink is None or self._sink not in logger._core.handlers:  # type: ignore[attr-defined]
             self._sink = logger.add(self._hear, level=0, format="{message}", diagnose=False, backtrace=False)
         for number, sink in list(logger._core.handlers.items()):  # type: ignore[attr-defined]
-            if sink._name == "<stderr>":  # loguru's own, shown for a failed test: without what libraries say at DEBUG
+            # A terminal is shown for failed tests, without what libraries say at DEBUG.
+            if type(sink._sink).__name__ == "StreamSink":
                 logger.remove(number)
                 logger.add(_show, filter=_own, diagnose=False, backtrace=False)
         root = logging.getLogger()
         if self._handler not in root.handlers:
             root.addHandler(self._handler)
-        root.setLevel(
-            logging.DEBUG
-        )  # SQLAlchemy keeps its own WARNING: a line per row; the running server has it at DEBUG
+        # SQLAlchemy keeps its own WARNING, for at DEBUG it tells every row; the server of the security tests has it.
+        root.setLevel(logging.DEBUG)
 
     def _hear(self, message: Any) -> None:
         self._file.write(json.dumps(log._line(message.record), default=str).encode() + b"\n")
