@@ -126,8 +126,6 @@ class Witness:
     seen: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    closed: bool = False
-
     def watch(self, page: Page) -> Page:
         page.on("console", lambda said: self._see(f"console: {said.text}") if said.type == "error" else None)
         page.on("pageerror", lambda error: self._see(f"script: {error}"))
@@ -146,8 +144,7 @@ class Witness:
             self._see(f"foreign request: {url}")
 
     def _see(self, what: str) -> None:
-        if not self.closed:
-            self.seen.append(what)
+        self.seen.append(what)
 
 
 def new_email() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from app.ui.format import answer_markdown
 from tests.documents import SHARED, needs_shared
@@ -72,15 +72,22 @@ ALIVE = """() => [...document.querySelectorAll('#chat .message, #own, #industry,
 
 
 @pytest.fixture(scope="module")
-def page(site: Site, chromium: Browser) -> Iterator[Page]:
-    """Signed in, with one document about a term that questions find."""
+def signed_in(site: Site, chromium: Browser) -> Iterator[BrowserContext]:
+    """With one document about a term that questions find."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    enter(opened, site, new_email())
+    enter(context.new_page(), site, new_email())
     with of_browser(context, site) as client:
         note(client, "Management agreement", "The term of the management agreement is two years from today.")
-    yield opened
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(signed_in: BrowserContext) -> Iterator[Page]:
+    """A tab of its own for every test: Gradio tells the console of a stream that the end of a page cut off."""
+    opened = signed_in.new_page()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -91,14 +98,10 @@ def client(page: Page, site: Site) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def witness(page: Page, site: Site) -> Iterator[Witness]:
-    """On a page that is left: Gradio tells the console of a stream that the page's end cut off."""
-    page.goto("about:blank")
-    page.wait_for_timeout(300)
+def witness(page: Page, site: Site) -> Witness:
     seeing = Witness(site.url)
     seeing.watch(page)
-    yield seeing
-    seeing.closed = True
+    return seeing
 
 
 def answered(client: httpx.Client, conversation: str, question: str = "What is the term of my agreement?") -> str:
@@ -115,7 +118,7 @@ def conversation(client: httpx.Client, title: str | None = None) -> str:
 
 
 def show(page: Page, site: Site, chosen: str) -> None:
-    page.goto(f"{site.url}/login")  # any page of this origin; the chat opens what the tab remembers
+    page.goto(f"{site.url}/static/auth.css")  # of this origin, without a stream; the chat opens what the tab remembers
     page.evaluate("id => sessionStorage.setItem('aim.conversation', id)", chosen)
     page.goto(f"{site.url}/app/")
     expect(page.locator("#chat .message").first).to_be_visible(timeout=30_000)
@@ -146,8 +149,6 @@ def test_d1_d3_nor_while_it_is_written(
     """Beginnings of an answer are drawn too, several times a second."""
     whole = "\n\n".join((*IMAGES, *LINKS, *DIAGRAMS)).format(trap.origin, trap.origin.removeprefix("http://"))
     site.answers(whole + " [P1].", token_seconds=0.03)
-    page.goto(f"{site.url}/login")
-    page.evaluate("sessionStorage.clear()")
     page.goto(f"{site.url}/app/")
     page.get_by_role("textbox", name="Your question").fill("What is the term of my agreement?")
     page.get_by_role("textbox", name="Your question").press("Enter")
@@ -226,7 +227,7 @@ def test_d4_stored_markup_stays_text_everywhere(
         summary.click()
     assert page.locator("#chat details.source[open] blockquote").count() > 3
     assert page.evaluate(ALIVE) == []
-    page.goto("about:blank")
+    page = witness.watch(page.context.new_page())
     page.goto(f"{site.url}/app/knowledge")
     expect(page.locator("#own li.document").nth(len(titles) - 1)).to_be_visible(timeout=30_000)
     page.wait_for_timeout(500)
