@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +55,25 @@ def configure(settings: LogSettings, data_dir: Path, *, terminal: bool = True) -
     logging.captureWarnings(True)
 
 
+def tame() -> None:
+    """Where nobody configured logging (notebooks, accounts on the command line), replace loguru's own first sink, which
+    shows the values of local variables, by the readable lines of the terminal. Sinks of others are left alone.
+    """
+    with suppress(ValueError):  # it is gone already
+        logger.remove(0)
+        logger.add(_to_terminal, level="WARNING", format="{message}", diagnose=False, backtrace=False)
+
+
+def catch_strays() -> None:
+    """Make records of what nobody catches in threads and finalisers: Python prints its text, maybe a user's words."""
+    threading.excepthook = lambda stray: _stray(stray.exc_type, stray.exc_value, "thread")
+    sys.unraisablehook = lambda stray: _stray(stray.exc_type, stray.exc_value, "finaliser")
+
+
+def _stray(kind: type[BaseException] | None, error: BaseException | None, place: str) -> None:
+    logger.bind(code=place, error=kind.__name__ if kind else None).opt(exception=error).error("nobody caught this")
+
+
 def _patch(record: Record) -> None:
     record["extra"]["request_id"] = request_id.get()
     record["extra"]["json"] = json.dumps(_line(record), default=str)
@@ -85,7 +106,9 @@ def _to_terminal(message: Message) -> None:
     line = _line(message.record)
     known = {key: line.pop(key) for key in ("at", "level", "event", "module")}
     rest = " ".join(f"{key}={value}" for key, value in line.items() if value != "-")
-    sys.stderr.write(f"{known['at'][11:19]} {known['level']:<7} {known['event']} {rest}".rstrip() + "\n")
+    text = f"{known['at'][11:19]} {known['level']:<7} {known['event']} {rest}".rstrip()
+    # No line end or colour of a value can forge a line or steer a terminal.
+    sys.stderr.write("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text) + "\n")
 
 
 class _Intercept(logging.Handler):

@@ -8,6 +8,7 @@ from typing import Any
 
 from llama_index.core.query_engine import RouterQueryEngine
 
+from app import log
 from app.config import load_settings, quiet_libraries
 from app.errors import AppError, NotFound
 from app.models import KB, Intent
@@ -120,6 +121,7 @@ def open_manager(config: str | Path | None = None, **overrides: Any) -> Manager:
     """
     settings = load_settings(config, **overrides)
     quiet_libraries(settings.data.dir)
+    log.tame()
     from app.main import build_services
 
     services = build_services(settings)

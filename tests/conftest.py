@@ -18,6 +18,8 @@ from tests.openai_server import OpenAIServer, openai_server
 
 __all__ = ["openai_server"]
 
+pytest_plugins = ["tests.log_canaries", "tests.security.deployed"]
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 

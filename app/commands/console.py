@@ -39,6 +39,7 @@ def users_of(options: Namespace) -> UserService:
     from app.main import open_accounts, open_database, prepare_data
 
     settings = settings_of(options)
+    log.tame()
     prepare_data(settings)
     return open_accounts(settings, open_database(settings))[1]
 

@@ -7,6 +7,7 @@ import threading
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from app import log
 from app.commands.console import say, settings_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 def serve(options: Namespace) -> int:
     settings = settings_of(options, quiet=False)
+    log.catch_strays()
     changes = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=changes)})
     from app import serve as web

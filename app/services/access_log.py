@@ -9,7 +9,7 @@ from app.db import Database
 from app.errors import AppError, Forbidden
 from app.models import AuditEvent
 from app.principal import Principal
-from app.services.audit import AuditLog
+from app.services.audit import AuditLog, known_id
 from app.services.shapes import AuditPublic, Listing
 
 ACTION = "audit.read"
@@ -47,7 +47,7 @@ class AccessLog:
         else:
             with self._db.session() as session:
                 rows = session.exec(query.where(_about(user)) if user is not None else query).all()
-                self._audit.record(session, principal, ACTION, object_id=user)
+                self._audit.record(session, principal, ACTION, object_id=known_id(user))
         following = str(rows[limit - 1].id) if len(rows) > limit else None
         return Listing(items=[_public(row) for row in rows[:limit]], next=following)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import queueing, route_utils, routes
+from loguru import logger
 
 from app.services.services import Services
 from app.ui import chat, knowledge
@@ -24,12 +26,24 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta name="theme-color" content="#0a0a0c">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
 
+
+class _Traces:
+    """Stands where Gradio has `traceback`: it prints what fails around our handlers with the text, which may hold words
+    of a user, such as a value that is not among the choices."""
+
+    @staticmethod
+    def print_exc() -> None:
+        logger.opt(exception=True).error("page event failed")
+
+
 # Beside the first one; the guard lets in the pages it is told of.
 PAGE_PATHS = tuple(path for _, path in PAGES if path)
 
 
 def build_application(services: Services) -> gr.Blocks:
     """Every page of the web interface over `services`; mount it with `mount_options`."""
+    for module in (queueing, routes, route_utils):
+        module.traceback = _Traces  # type: ignore[attr-defined]
     demo = gr.Blocks(title="AI Manager", analytics_enabled=False, fill_width=True)
     with demo:
         chat.build(services, demo)

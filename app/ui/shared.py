@@ -97,7 +97,8 @@ def _sentence(error: Exception) -> gr.Error:
     if isinstance(error, ValidationError):
         return gr.Error(NOT_VALID, title="That did not work", print_exception=False)
     logger.bind(error=type(error).__name__).opt(exception=error).error("page event failed")
-    return gr.Error(WENT_WRONG, title="That did not work", print_exception=False)
+    sentence = f"{WENT_WRONG} The log has it under {request_id.get()}."
+    return gr.Error(sentence, title="That did not work", print_exception=False)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
