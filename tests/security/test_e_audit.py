@@ -23,7 +23,7 @@ from app.models import AuditEvent
 from app.principal import Principal
 from app.services.services import Services
 from app.services.shapes import AskRequest, SearchRequest
-from tests.api.conftest import _make_app, _serve
+from tests.api.conftest import make_app, serve
 from tests.ui.support import new_user
 
 TEXT = b"The term of the agreement is eight years."
@@ -152,8 +152,8 @@ async def told(services: Services, who: Principal) -> list[tuple[str, Any]]:
 @pytest.fixture(scope="module")
 def door(world: tuple[Services, Principal, Principal, str]) -> Iterator[tuple[httpx.Client, str]]:
     services = world[0]
-    app = asyncio.run(_make_app(services.settings, services))
-    with _serve(app) as url, httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+    app = asyncio.run(make_app(services.settings, services))
+    with serve(app) as url, httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
         account = {"email": "dana.of.e6@example.com", "password": "three chords and the truth"}
         client.headers["Authorization"] = (
             f"Bearer {client.post('/api/auth/register', json=account).json()['access_token']}"

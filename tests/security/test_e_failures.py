@@ -31,7 +31,7 @@ from app.services.profiles import ProfileService
 from app.services.services import Services
 from app.services.shapes import AskRequest, SearchRequest
 from app.ui.shared import WENT_WRONG
-from tests.api.conftest import _make_app, _serve
+from tests.api.conftest import make_app, serve
 from tests.log_canaries import CANARIES, kinds_in
 from tests.openai_server import OpenAIServer
 from tests.ui.support import new_user
@@ -209,8 +209,8 @@ def test_e1_every_record_is_a_fixed_event_with_listed_fields() -> None:
 def door(services: Services) -> Iterator[httpx.Client]:
     """The whole application over HTTP, and a browser that is signed in."""
     who = services.users.add("dana.of.e3@example.com", "three chords and the truth")
-    app = asyncio.run(_make_app(services.settings, services))
-    with _serve(app) as url, httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False, timeout=30) as client:
+    app = asyncio.run(make_app(services.settings, services))
+    with serve(app) as url, httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False, timeout=30) as client:
         client.post("/login", data={"email": who.email, "password": "three chords and the truth"})
         assert client.get("/api/profile").status_code == 200
         yield client
