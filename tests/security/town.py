@@ -23,7 +23,7 @@ from sqlmodel import Session, SQLModel, select
 from app.main import build_services, create_app
 from app.models import FAILED, Chunk, Conversation, Document
 from app.services.services import Services
-from tests.api.conftest import MAX_BYTES, Api, _serve, wait_ready
+from tests.api.conftest import MAX_BYTES, Api, serve, wait_ready
 from tests.conftest import settings_in
 from tests.openai_server import OpenAIServer
 
@@ -146,7 +146,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator
             return create_app(settings, services)
 
         app = asyncio.run(make())
-        api = Api(opened.enter_context(_serve(app)), services, llm)
+        api = Api(opened.enter_context(serve(app)), services, llm)
         anon = opened.enter_context(api.client())
         made = _settle(app, api, anon)
         for person in (made.alice, made.bob, made.carol, made.admin, made.ex):
