@@ -4,6 +4,7 @@ other side are taken back: their text, their citations and their traces.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import ColumnElement, String, cast, delete
@@ -11,6 +12,9 @@ from sqlmodel import Session, col, select
 
 from app.models import Chunk, Conversation, Document, Message, Trace
 
+PHRASE_WORDS = 6  # nobody writes six words of a document in a row by chance
+DELETED_TITLE = "Deleted document"
+_WORD = re.compile(r"\w+")
 WITHDRAWN = "This answer used documents that are not here any more; it was removed with them."
 
 
@@ -23,33 +27,62 @@ def withdraw(session: Session, conversations: ColumnElement[bool] | bool, forbid
     """
     count = 0
     for conversation_id in session.exec(select(Conversation.id).where(conversations)).all():
-        answers = session.exec(
-            select(Message)
-            .where(Message.conversation_id == conversation_id, Message.role == "assistant")
-            .order_by(col(Message.id))
-        ).all()
+        answers = _answers(session, conversation_id)
         used = _used(session, answers)
         first = next((place for place, ids in enumerate(used) if any(map(forbidden, ids))), len(answers))
         for answer in answers[first:]:
-            session.execute(delete(Trace).where(col(Trace.id) == answer.trace_id))
-            answer.text, answer.citations, answer.trace_id, answer.state = WITHDRAWN, [], None, "nothing_found"
-            session.add(answer)
+            _take_back(session, answer)
             count += 1
     session.flush()
     return count
 
 
 def withdraw_document(session: Session, document: Document) -> int:
-    """The same for one personal document that goes, in its owner's conversations; reads only the ones it can be in."""
+    """Take back, in its owner's conversations, what holds text of a personal document that goes; returns how many answers.
+
+    Those are the answers that cite it or were shown it, and later ones that repeat its words. Its citations stay, without
+    title and quote, to be shown as deleted; the rest of the conversation is left as it is.
+    """
     mine = Conversation.user_id == document.user_id
     said = select(Message.conversation_id).join(Conversation).where(mine)
     cited = session.exec(said.where(cast(col(Message.citations), String).contains(document.id))).all()
-    chunks = set(session.exec(select(Chunk.id).where(Chunk.document_id == document.id)).all())
+    chunks = dict(session.exec(select(Chunk.id, Chunk.text).where(Chunk.document_id == document.id)).all())
     prompts = session.execute(
         said.add_columns(col(Trace.body)["prompt"]).join(Trace, col(Trace.id) == col(Message.trace_id))
     ).all()
     shown = {where for where, prompt in prompts if any(row["chunk_id"] in chunks for row in prompt or [])}
-    return withdraw(session, col(Conversation.id).in_({*cited, *shown}), lambda one: one == document.id)
+    phrases = set().union(*map(_phrases, chunks.values())) if cited or shown else set()
+    count = 0
+    for conversation_id in {*cited, *shown}:
+        answers = _answers(session, conversation_id)
+        for answer, used in zip(answers, _used(session, answers), strict=True):
+            if document.id in used or not phrases.isdisjoint(_phrases(answer.text)):
+                _take_back(session, answer, document.id)
+                count += 1
+    session.flush()
+    return count
+
+
+def _answers(session: Session, conversation_id: int | None) -> Sequence[Message]:
+    """Of one conversation, oldest first."""
+    query = select(Message).where(Message.conversation_id == conversation_id, Message.role == "assistant")
+    return session.exec(query.order_by(col(Message.id))).all()
+
+
+def _take_back(session: Session, answer: Message, document_id: str | None = None) -> None:
+    """Citations of `document_id` are kept as what it was cited for; all others go."""
+    session.execute(delete(Trace).where(col(Trace.id) == answer.trace_id))
+    kept = [
+        {**one, "title": DELETED_TITLE, "quote": ""} for one in answer.citations if one["document_id"] == document_id
+    ]
+    answer.text, answer.citations, answer.trace_id, answer.state = WITHDRAWN, kept, None, "nothing_found"
+    session.add(answer)
+
+
+def _phrases(text: str) -> set[tuple[str, ...]]:
+    """Every run of `PHRASE_WORDS` words: whoever shares one repeats the text."""
+    words = _WORD.findall(text.lower())
+    return {tuple(words[start : start + PHRASE_WORDS]) for start in range(len(words) - PHRASE_WORDS + 1)}
 
 
 def _used(session: Session, answers: Sequence[Message]) -> list[set[str]]:
