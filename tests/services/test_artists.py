@@ -60,6 +60,13 @@ class Office:
         assert self.row(document_id).status == READY
         return document_id
 
+    def later(self, conversation_id: int, text: str) -> int:
+        with self.services.db.session() as session:
+            message = Message(conversation_id=conversation_id, role="assistant", text=text)
+            session.add(message)
+        assert message.id is not None
+        return message.id
+
     def row(self, document_id: str) -> Document:
         with self.services.db.reading() as session:
             return session.get_one(Document, document_id)
@@ -198,26 +205,38 @@ def test_a_deleted_artist_takes_everything_of_theirs(office: Office) -> None:
     assert office.actions(artist)[-1] == ("artist.delete", office.anna.user_id)
 
 
-@pytest.mark.parametrize("what", ["artist", "document"])
-def test_answers_from_documents_that_are_deleted_go_wherever_they_were_given(office: Office, what: str) -> None:
+def test_answers_from_a_deleted_artists_documents_go_wherever_they_were_given(office: Office) -> None:
     artist = office.artist(office.anna)
     gone, kept = office.ready(office.anna, artist), office.ready(office.anna, None)
     cited = office.answer(office.anna, None, gone)
     shown = office.answer(office.anna, None, None, shown=gone)
     fine = office.answer(office.anna, None, kept, shown=kept)
-    with office.services.db.session() as session:  # written with the cited one before it
-        later = Message(conversation_id=cited[0], role="assistant", text="So 17.")
-        session.add(later)
-    if what == "artist":
-        office.services.artists.delete(office.anna, artist)
-    else:
-        office.services.documents.delete(office.anna, gone)
-    for message_id in (cited[1], shown[1], later.id):
+    later = office.later(cited[0], "So 17.")  # written with the cited one before it
+    office.services.artists.delete(office.anna, artist)
+    for message_id in (cited[1], shown[1], later):
         message = office.get(Message, message_id)
         assert (message.text, message.citations, message.trace_id) == (WITHDRAWN, [], None)
     assert office.get(Trace, cited[2]) is None
     assert office.get(Message, fine[1]).text == "17 percent"
     assert office.get(Trace, fine[2]) is not None
+
+
+def test_a_deleted_document_takes_the_answers_that_hold_its_text(office: Office) -> None:
+    gone, kept = office.ready(office.anna, None), office.ready(office.anna, None)
+    cited = office.answer(office.anna, None, gone)
+    shown = office.answer(office.anna, None, None, shown=gone)
+    fine = office.answer(office.anna, None, kept, shown=kept)
+    repeating = office.later(cited[0], "It says: the Manager receives a commission of 17 percent, as I said.")
+    other = office.later(cited[0], "A manager is paid by commission.")
+    office.services.documents.delete(office.anna, gone)
+    for message_id in (cited[1], shown[1], repeating):
+        message = office.get(Message, message_id)
+        assert (message.text, message.trace_id) == (WITHDRAWN, None)
+    [citation] = office.get(Message, cited[1]).citations
+    assert (citation["document_id"], citation["title"], citation["quote"]) == (gone, "Deleted document", "")
+    assert office.get(Trace, cited[2]) is None
+    assert office.get(Message, fine[1]).text == "17 percent"
+    assert office.get(Message, other).text == "A manager is paid by commission."
 
 
 # Offers
