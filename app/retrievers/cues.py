@@ -14,7 +14,7 @@ _PAPER = (
 
 # Order is the order of the coefficients: `make bench` prints what training a changed table gives, `--write` keeps it.
 CUES: dict[str, re.Pattern[str]] = {
-    name: re.compile(pattern, 0 if name == "a name" else re.IGNORECASE)
+    name: re.compile(pattern, 0 if name in ("a name", "an acronym") else re.IGNORECASE)
     for name, pattern in {
         "mine": r"\b(my|mine|our|ours)\b",
         "me": r"\b(i|i'm|i've|i'd|me|myself|we|us|we're|we've)\b",
@@ -52,6 +52,8 @@ CUES: dict[str, re.Pattern[str]] = {
             r"\b(compared?|similar|comparable|others|usual range|customary|normal|unusual|red flags?|risks?|dangerous|"
             r"negotiat\w+|room to)\b"
         ),
+        "asks of the": r"^\W*(what|who|when|where|how \w+) (is|are|was|were|does|do) (the|it|they)\b ?(\w+\W*){0,3}$",
+        "passive": r"\b(is|are|was|were|be|been) (\w+ed|given|held|known|made|meant|paid|put|sent|set|sold|split|taken|written)\b",
         "past": (
             r"\b(was|were|did|had|has been|have been|been|agreed|signed|paid|sent|listed|uploaded|mentioned|promised|earned|written|"
             r"received|offered|invoiced|noted|named|put)\b"
@@ -60,6 +62,13 @@ CUES: dict[str, re.Pattern[str]] = {
         "this paper": rf"\b(the|this|that|these|those|last|our|my|both)\s+(\w+\s+){{0,2}}{_PAPER}\b",
         "any paper": rf"\b(a|an|any)\s+(\w+\s+){{0,2}}{_PAPER}\b",
         "a name": r"(?<=[a-z,] )[A-Z][a-z]+|[\"“][^\"”]+[\"”]",
+        "an acronym": r"\b[A-Z]{2,5}s?\b",
+        "one's own stock": r"\b(roster|folder|unreleased|uploaded|demos?)\b",
+        "the other side": (
+            r"\bthe (band|singer|duo|act|label|publisher|distributor|administrator|agency|agent|promoter|client|licensee|licensor|"
+            r"producer|manager|artist|buyer|venue|studio|writer|co-writer)\b"
+        ),
+        "the work": r"\bthe (single|album|ep|song|beat|track|tour|show|release|masters?|theme|pack|kit)s?\b",
         "a number": r"\d",
         "a date": (
             r"\b(january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|"
