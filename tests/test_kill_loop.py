@@ -16,7 +16,6 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,7 +99,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, openai_server: OpenAIServer) -> Iterator[World]:
+def world(tmp_path: Path, openai_server: OpenAIServer) -> World:
     made = World(tmp_path / "data", real_files(tmp_path), openai_server)
     services = made.open()
     with services.db.session() as session:
@@ -110,7 +109,7 @@ def world(tmp_path: Path, openai_server: OpenAIServer) -> Iterator[World]:
     while services.ingestion.back_fill():
         pass
     services.close()
-    yield made
+    return made
 
 
 def play(world: World, number: int, context: Any) -> None:
