@@ -10,7 +10,6 @@ import csv
 import hashlib
 import json
 import multiprocessing
-import os
 import random
 import signal
 import sqlite3
@@ -126,7 +125,7 @@ def play(world: World, number: int, context: Any) -> None:
         if place is None:
             _wait_for(lambda: diary.exists() and b"started" in diary.read_bytes(), 60, child)
             time.sleep(rng.random() * 3)
-            os.kill(child.pid, signal.SIGKILL)
+            child.kill()
         child.join(90)
         assert child.exitcode == -signal.SIGKILL, f"round {number}: {child.exitcode}"
     finally:

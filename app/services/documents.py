@@ -19,7 +19,7 @@ from app.services.audit import AuditLog
 from app.services.idempotency import forget
 from app.services.quotas import check_quota
 from app.services.shapes import DocumentPublic, Listing
-from app.services.uploads import display_name, store
+from app.services.uploads import check_room, display_name, store
 from app.services.versions import VersionService, checked_name, public, queue_again, start_again
 
 __all__ = ["DocumentService", "Keep", "public", "queue_again"]
@@ -76,6 +76,7 @@ class DocumentService(VersionService):
         with self._db.reading() as session:  # whoever has no room fills no disk either; the insert decides
             check_quota(session, self._quotas, document)
         target = self._uploads / document.id
+        check_room(self._uploads, self._settings.reserve_mb)
         kept = store(source, target, self._settings.max_bytes)
         document.bytes, document.sha256 = kept.bytes, kept.sha256
         try:

@@ -41,6 +41,7 @@ from app.services.jobs import Job, Jobs, Lost
 from app.services.progress import Progress
 from app.services.removal import Removal
 from app.services.turns import Turns
+from app.services.uploads import check_room, has_room
 
 NAMESPACE = uuid.UUID("6f1c1d5e-7a3c-5e0e-9d0b-2f6f0c8a7e11")
 BACKOFF_SECONDS = (2, 10, 60, 300)
@@ -85,8 +86,11 @@ class Ingestion:
         self.turns.free()
 
     def run_once(self) -> bool:
-        """Take the oldest document that waits one step of work further, to ready, failed or gone. False when none waits."""
-        job = self.jobs.lease()
+        """Take the oldest document that waits one step of work further, to ready, failed or gone. False when none waits.
+
+        On a disk that is nearly full documents wait, but for those to be deleted.
+        """
+        job = self.jobs.lease(*([] if self._has_room() else [col(Document.status) == DELETING]))
         if job is None:
             return False
         if job.document.status == DELETING:
@@ -104,12 +108,13 @@ class Ingestion:
         return job is not None and self.removal.remove(job)
 
     def run_all(self, wait: Callable[[], bool] = lambda: True) -> None:
-        """Work until nothing waits, retries included, or `wait` says to stop."""
+        """Work until nothing waits, retries included, or `wait` says to stop. Raises `AppError` 507 on a full disk."""
         while wait():
             if self.run_once():
                 continue
             if not self.waiting():
                 return
+            check_room(self._uploads, self._settings.reserve_mb)
             time.sleep(0.2)  # a retry's pause, or another process's lease
 
     def waiting(self) -> int:
@@ -118,7 +123,10 @@ class Ingestion:
 
     def back_fill(self) -> bool:
         """Bring the indexes that are being built a little further; False when there is nothing to do for them now."""
-        return self.filling.step()
+        return self._has_room() and self.filling.step()
+
+    def _has_room(self) -> bool:
+        return has_room(self._uploads, self._settings.reserve_mb)
 
     def _ingest(self, job: Job) -> None:
         start = time.perf_counter()

@@ -20,7 +20,7 @@ from app.services.audit import AuditLog
 from app.services.document_access import DocumentAccess
 from app.services.quotas import check_bytes
 from app.services.shapes import DocumentPublic
-from app.services.uploads import Stored, display_name, store
+from app.services.uploads import Stored, check_room, display_name, store
 
 CANCELLED = "Cancelled; press retry to have it read after all."
 CANCELLED_VERSION = "The new version was cancelled; press retry to have it read after all, or cancel again to drop it. "
@@ -55,6 +55,7 @@ class VersionService(DocumentAccess):
         with self._refusing(principal, "document.replace", document_id), self._db.reading() as session:
             self._get_writable(session, principal, document_id)
         target = self._uploads / f"{document_id}.{new_id()[:8]}"
+        check_room(self._uploads, self._settings.reserve_mb)
         kept = store(source, target, self._settings.max_bytes)
         unwanted = {target}
         try:
