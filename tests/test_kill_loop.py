@@ -148,7 +148,8 @@ def settle(world: World, number: int, ended: float) -> None:
         assert_nothing_half(services, f"round {number}, at the start")
         deadline = time.monotonic() + 60
         while services.ingestion.waiting() or services.indexes.building():
-            services.ingestion.run_once() or services.ingestion.back_fill() or time.sleep(0.05)
+            if not (services.ingestion.run_once() or services.ingestion.back_fill()):
+                time.sleep(0.05)
             assert (wrong := look(services, world.user_id, rng)) is None, f"round {number}: {wrong}"
             assert time.monotonic() < deadline, f"round {number} does not come to an end"
         time.sleep(max(0.0, ended + LEASE_SECONDS + 0.1 - time.time()))

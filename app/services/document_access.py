@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from sqlalchemy import ColumnElement, case
+from sqlalchemy import ColumnElement, case, func
 from sqlmodel import Session, col, or_, select
 
 from app.db import Database
 from app.errors import Forbidden, NotFound
-from app.models import DELETING, FAILED, KB, Artist, Document, User
+from app.models import DELETING, FAILED, KB, READY, Artist, Document, Revision, User
 from app.principal import Principal
 from app.services.audit import AuditLog
 
@@ -65,19 +65,27 @@ class DocumentAccess:
             raise NotFound("There is no such artist.")
 
     def _same_bytes(self, session: Session, document: Document) -> Document | None:
-        """The document of the same owner and artist that holds the same bytes; other owners' copies are never looked at.
+        """The document of the same owner and artist that holds the same bytes, or will when its new version is ready; not
+        one that is about to lose them. Other owners' copies are never looked at.
+
         The owner's row is locked where the whole database is not, so that of two equal uploads the second sees the first.
         """
         if document.user_id is not None:
             session.exec(select(User.id).where(User.id == document.user_id).with_for_update()).first()
-        query = select(Document).where(
-            Document.sha256 == document.sha256,
+        coming = (
+            (col(Revision.document_id) == col(Document.id))
+            & (col(Revision.status) != FAILED)
+            & (col(Document.status) == READY)
+        )
+        query = select(Document).outerjoin(Revision, coming)
+        query = query.where(
+            func.coalesce(Revision.sha256, Document.sha256) == document.sha256,
+            func.coalesce(Revision.suffix, Document.suffix) == document.suffix,
             Document.kb == document.kb,
             col(Document.user_id).is_(None) if document.user_id is None else Document.user_id == document.user_id,
             col(Document.artist_id).is_(None)
             if document.artist_id is None
             else Document.artist_id == document.artist_id,
-            Document.suffix == document.suffix,
             Document.id != document.id,
             col(Document.status) != DELETING,
         )

@@ -142,9 +142,15 @@ def test_opening_again_changes_nothing(opening: Opening) -> None:
 
 def new_generation(parts: Parts, kb: KB = "personal", model: str = "bm25") -> KnowledgeIndex:
     """As `reindex` would leave it: a building one beside the live one."""
-    before = parts.index(kb, model)
+    row = parts.index(kb, model).generation
+    number = row.generation + 1
     with parts.db.session() as session:
-        session.add(parts.indexes._row(kb, before.model, before.generation.generation + 1))
+        session.add(
+            IndexGeneration(
+                kb=kb, model=model, generation=number, collection=f"aim_{kb}_{model}_{number}",
+                dimension=row.dimension, fingerprint=row.fingerprint,
+            )
+        )  # fmt: skip
     parts.indexes.refresh()
     return next(index for index in parts.indexes.building() if index.kb == kb)
 

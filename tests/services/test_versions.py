@@ -193,6 +193,22 @@ def test_the_same_bytes_again_change_nothing_and_those_of_another_document_are_r
     assert not bench.ingestion.run_once()
 
 
+def test_bytes_that_a_document_is_about_to_lose_are_uploaded_as_another(bench: Bench) -> None:
+    document_id = ready(bench)
+    replace(bench, document_id)
+
+    def upload(text: str) -> str:
+        source = io.BytesIO(text.encode())
+        return bench.documents.receive(bench.anna, kb="personal", filename="deal.txt", source=source).id
+
+    assert upload(NEW) == document_id, "it will have them"
+    other = upload(LONG)
+    assert other != document_id
+    bench.work()
+    assert (bench.row(document_id).status, bench.row(other).status) == (READY, READY)
+    assert answers(bench, document_id) != answers(bench, other)
+
+
 def test_what_is_refused_leaves_no_file(bench: Bench) -> None:
     document_id = ready(bench)
     stranger = local_operator("somebody-else")
