@@ -119,6 +119,8 @@ class IngestionSettings(Section):
     poll_seconds: float = Field(1.0, gt=0)
     lease_seconds: float = Field(300.0, gt=0)
     read_seconds: float = Field(60.0, gt=0)
+    embed_seconds: float = Field(120.0, gt=0)
+    reserve_mb: int = Field(64, ge=0)
     read_memory_mb: int = Field(700, ge=128)
     max_text_chars: int = Field(20_000_000, ge=1000)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -35,8 +35,9 @@ from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
-from app.services.ingestion import Ingestion
+from app.services.ingestion import Ingestion, at_nothing
 from app.services.profiles import ProfileService
+from app.services.reconciler import Reconciler
 from app.services.search import SearchService
 from app.services.seed import load_seed
 from app.services.services import Services
@@ -70,16 +71,19 @@ def open_database(settings: Settings) -> Database:
     return db
 
 
-def open_accounts(settings: Settings, db: Database) -> tuple[AuditLog, UserService, DocumentService]:
+def open_accounts(
+    settings: Settings, db: Database, at: Callable[[str], None] = at_nothing
+) -> tuple[AuditLog, UserService, DocumentService]:
     """What works without the vectors: the command line queues documents with it while a server holds them."""
     audit = AuditLog(load_secret(settings.data.dir / "secrets" / "audit.key"))
     users = UserService(db, audit, settings.auth)
-    documents = DocumentService(db, audit, settings.ingestion, settings.data.dir, quotas=settings.quotas)
+    documents = DocumentService(db, audit, settings.ingestion, settings.data.dir, quotas=settings.quotas, at=at)
     return audit, users, documents
 
 
-def build_services(settings: Settings, *, seed: bool = True) -> Services:
+def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str], None] = at_nothing) -> Services:
     """Open every part, in the order in which they need each other. `close` undoes it. `seed`: with the starter knowledge.
+    `at` is told the named places that ingestion and deletion come by, for tests that crash there.
 
     Raises an `AppError` with one sentence when something cannot be opened; what was open by then is closed.
     """
@@ -89,7 +93,7 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
         opened.callback(engine.close)
         db = open_database(settings)
         opened.callback(db.close)
-        audit, users, documents = open_accounts(settings, db)
+        audit, users, documents = open_accounts(settings, db, at)
         models = open_models(settings)
         opened.callback(models.close)
         chunker = Chunker(settings.chunking, tokenizer_file())
@@ -102,11 +106,12 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
         searcher = Searcher(indexes, db, settings.retrieval, sql)
         search = SearchService(db, settings, searcher, documents, audit, model, encoder)
-        ingestion = Ingestion(db, indexes, chunker, settings.ingestion, settings.data.dir)
+        ingestion = Ingestion(db, indexes, chunker, settings.ingestion, settings.data.dir, at)
+        reconciler = Reconciler(db, indexes, ingestion.turns, ingestion.passages, settings.ingestion, settings.data.dir)
         if not settings.vectors.url:
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
-        health = HealthService(db, indexes, model)
+        health = HealthService(db, indexes, model, reconciler.report)
         chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
         if seed:
             load_seed(db, documents, SEED_DIR)
@@ -131,6 +136,7 @@ def build_services(settings: Settings, *, seed: bool = True) -> Services:
             system=SystemService(settings, db, audit, health, chat.writing),
             indexes=indexes,
             ingestion=ingestion,
+            reconciler=reconciler,
             model=model,
             close=opened.pop_all().close,
         )

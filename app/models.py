@@ -140,15 +140,46 @@ class Document(SQLModel, table=True):
     standing: str = Field(default="none", max_length=12)
     status: str = Field(default=RECEIVED, max_length=12, index=True)
     reason: str | None = None
-    version: int = 1
+    version: int = 1  # the one that answers when ready
+    newest: int = 1  # the highest version number given out
+    file: str | None = Field(default=None, max_length=60)  # its name in uploads; empty: the document's id
     bytes: int = 0
     sha256: str = Field(default="", max_length=64, index=True)
     pages: int = 0
     chunks: int = 0
     progress: float = 0.0
+    detail: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     attempts: int = 0
     next_attempt: datetime | None = None
     lease_until: datetime | None = None
+    created: datetime = Field(default_factory=now)
+    updated: datetime = Field(default_factory=now)
+
+
+class Revision(SQLModel, table=True):
+    """A new version of a ready document on its way. The old one answers until this one is whole and takes its place.
+
+    The document's lease is this one's too: nobody works on both at once.
+    """
+
+    __tablename__ = "revisions"
+    document_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    )
+    version: int
+    file: str | None = Field(default=None, max_length=60)  # empty: the document's own file, cut anew
+    filename: str = Field(max_length=300)
+    suffix: str = Field(max_length=10)
+    status: str = Field(default=STORED, max_length=12)
+    reason: str | None = None
+    bytes: int = 0
+    sha256: str = Field(default="", max_length=64)
+    pages: int = 0
+    chunks: int = 0
+    progress: float = 0.0
+    detail: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    attempts: int = 0
+    next_attempt: datetime | None = None
     created: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now)
 
@@ -166,6 +197,7 @@ class Chunk(SQLModel, table=True):
     end: int
     heading: str = ""
     text: str
+    digest: str = Field(default="", max_length=32)  # of what is embedded for it: equal ones need no second vector
     __table_args__ = (UniqueConstraint("document_id", "version", "number"),)
 
 
@@ -181,8 +213,21 @@ class IndexGeneration(SQLModel, table=True):
     dimension: int
     fingerprint: str = Field(max_length=80)
     state: str = Field(default="building", max_length=10)
+    filled: int = 0  # documents, while it is building ...
+    documents: int = 0  # ... of so many
     created: datetime = Field(default_factory=now)
     __table_args__ = (UniqueConstraint("kb", "model", "generation"),)
+
+
+class Turn(SQLModel, table=True):
+    """Work that one process does for all: who holds it, until when, and what the last round found."""
+
+    __tablename__ = "turns"
+    name: str = Field(primary_key=True, max_length=40)
+    holder: str = Field(default="", max_length=36)
+    held_until: datetime | None = None
+    finished: datetime | None = None
+    found: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
 class Stamp(SQLModel, table=True):

@@ -11,11 +11,12 @@ from llama_index.core.query_engine import RouterQueryEngine
 from app import log
 from app.config import load_settings, quiet_libraries
 from app.errors import AppError, NotFound
-from app.models import KB, Intent
+from app.models import FAILED, KB, Intent, now
 from app.principal import Principal, local_operator, system
 from app.retrievers.knowledge import KnowledgeFusionRetriever, Retrieval
 from app.retrievers.router import build_router
 from app.services.answering import Answerer
+from app.services.documents import DocumentService
 from app.services.services import Services
 from app.services.shapes import DocumentPublic
 
@@ -61,21 +62,16 @@ class Manager:
         user: str | None = None,
         artist: str | None = None,
     ) -> list[DocumentPublic]:
-        """Take files in and wait until each is ready or failed; `reason` says why. Raises for a path that is not there."""
+        """Take files in, and those of folders, and wait until each is ready or failed; `reason` says why. A file that is
+        refused is failed too, without an id. Raises for a path that is not there.
+        """
         principal = self.principal(user) if kb == "personal" else system("operator")
         if principal is None:
             raise AppError("Personal documents need an owner; name one with user=.")
         artist_id = self.artist_id(principal, artist)
-        taken: list[DocumentPublic] = []
-        for path in files_of(paths):
-            with path.open("rb") as source:
-                taken.append(
-                    self.services.documents.receive(
-                        principal, kb=kb, filename=path.name, source=source, artist_id=artist_id
-                    )
-                )
+        taken = take_in(self.services.documents, principal, files_of(paths), kb, artist_id)
         self.work()
-        return [self.services.documents.get(principal, document.id) for document in taken]
+        return at_present(self.services.documents, principal, taken)
 
     def work(self) -> None:
         """Finish everything that waits: back-fills first, then documents."""
@@ -130,6 +126,46 @@ def open_manager(config: str | Path | None = None, **overrides: Any) -> Manager:
     while services.ingestion.back_fill() or services.ingestion.run_once():
         pass
     return manager
+
+
+def take_in(
+    documents: DocumentService, principal: Principal, files: Sequence[Path], kb: KB, artist_id: str | None = None
+) -> list[DocumentPublic]:
+    """Queue files, in their order. One that is refused sinks none of the others: it is told as failed, without an id."""
+    taken: list[DocumentPublic] = []
+    for path in files:
+        try:
+            with path.open("rb") as source:
+                taken.append(
+                    documents.receive(principal, kb=kb, filename=path.name, source=source, artist_id=artist_id)
+                )
+        except AppError as error:
+            if error.status in (401, 403, 404):  # about who asks, not about this file
+                raise
+            taken.append(_refused(path, kb, error.sentence))
+        except OSError as error:
+            taken.append(_refused(path, kb, f"This file cannot be opened ({error.strerror}); check its rights."))
+    return taken
+
+
+def at_present(
+    documents: DocumentService, principal: Principal, taken: Sequence[DocumentPublic]
+) -> list[DocumentPublic]:
+    """The same documents as they are now. One that was deleted meanwhile is told as failed."""
+    shown: list[DocumentPublic] = []
+    for one in taken:
+        try:
+            shown.append(documents.get(principal, one.id) if one.id else one)
+        except NotFound:
+            shown.append(one.model_copy(update={"status": FAILED, "reason": "It was deleted meanwhile."}))
+    return shown
+
+
+def _refused(path: Path, kb: KB, reason: str) -> DocumentPublic:
+    return DocumentPublic(
+        id="", title=path.name, kb=kb, artist_id=None, standing="none", status=FAILED, reason=reason, progress=0.0,
+        pages=0, chunks=0, bytes=0, sha256="", created=now(), filename=path.name,
+    )  # fmt: skip
 
 
 def files_of(paths: Sequence[str | Path] | str | Path) -> list[Path]:

@@ -32,6 +32,7 @@ class Worker:
 
     def start(self) -> None:
         self._services.documents.wake = self._awake.set
+        self._services.ingestion.beat = self._beat
         self._thread.start()
         self._sweeper.start()
 
@@ -45,10 +46,13 @@ class Worker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._services.health.worker_seen = time.monotonic()
+            self._beat()
             self._awake.clear()
             if not self._step():
                 self._awake.wait(self._services.settings.ingestion.poll_seconds)
+
+    def _beat(self) -> None:
+        self._services.health.worker_seen = time.monotonic()
 
     def _step(self) -> bool:
         """One piece of work; False when there was none or it must wait."""
@@ -56,7 +60,10 @@ class Worker:
             if time.monotonic() - self._refreshed > REFRESH_SECONDS:
                 self._refreshed = time.monotonic()
                 self._services.indexes.refresh()
-            return self._services.ingestion.back_fill() or self._services.ingestion.run_once()
+                self._services.indexes.drop_retired()
+            # One piece of each: a long back-fill keeps no document waiting, many documents no back-fill.
+            worked = [step() for step in (self._services.ingestion.run_once, self._services.ingestion.back_fill)]
+            return self._services.reconciler.step() or any(worked)
         except AppError as error:  # a part is down: its sentence is in the health report, the work waits
             logger.bind(code=error.code).warning("worker waits")
         except Exception as error:  # the worker outlives any single failure

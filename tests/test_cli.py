@@ -23,11 +23,13 @@ from sqlalchemy import update
 from sqlmodel import select
 
 from app import __version__, cli
+from app.commands.ingesting import bar
 from app.config import ROOT, SEED_DIR, AuthSettings, child_environment
 from app.db import Database
-from app.models import READY, Document, Stamp, User
+from app.models import READY, Document, Stamp, User, now
 from app.services.audit import AuditLog
 from app.services.seed import SEEDED
+from app.services.shapes import DocumentPublic
 from app.services.users import UserService
 from tests.documents import make_contract_pdf, make_docx
 
@@ -343,6 +345,44 @@ def test_what_was_ingested_twice_is_one_document_and_failures_are_told(
     assert code == 0
     assert "1. note, page 1 (global; bm25 1)\n" in out
     assert call("search", "passport")[1].endswith("Nothing found.\n")
+
+
+def test_a_folder_is_taken_in_and_one_bad_file_sinks_none_of_the_others(
+    terminal: Terminal, here: Callable[[Terminal], Call], tmp_path: Path
+) -> None:
+    folder = tmp_path / "papers"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.txt").write_text("The first clause is about the tour.")
+    (folder / "b.mp3").write_bytes(b"ID3")
+    (folder / "c.txt").write_bytes(b"")
+    (folder / "d.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    (folder / "deep" / "e.md").write_text("# Rider\n\nTwo vegetarian meals, deep in the folder.")
+    call = here(terminal)
+    code, out, err = call("ingest", folder, "--kb", "global")
+    lines = out.splitlines()
+    assert code == 1
+    assert lines[0] == "ready   a  (1 pages, 1 passages)"
+    assert lines[1].startswith("failed  b.mp3  (Files of type '.mp3' cannot be read; these can: ")
+    assert lines[2] == "failed  c.txt  (This file is empty; choose the one that holds the text.)"
+    assert lines[3].startswith("failed  d  (")
+    assert lines[4] == "ready   e  (1 pages, 1 passages)"
+    assert err == "3 failed, 2 ready\n"
+    code, out, _ = call("ingest", folder / "a.txt", folder / "deep", "--kb", "global", "--json")
+    assert (code, [one["status"] for one in json.loads(out)]) == (0, [READY, READY])
+
+
+def test_the_progress_bar_tells_how_much_is_done_and_what_is_read() -> None:
+    def document(status: str, progress: float = 0.0, detail: dict[str, Any] | None = None) -> DocumentPublic:
+        return DocumentPublic(
+            id="d", title="Publishing deal", kb="personal", artist_id=None, standing="none", status=status,
+            reason=None, progress=progress, pages=1, chunks=1, bytes=1, sha256="", created=now(), detail=detail,
+        )  # fmt: skip
+
+    assert bar([]) == f"[{'.' * 24}] 0 of 0"
+    reading = document("embedding", 0.5, {"seconds_left": 12})
+    assert bar([document(READY), document("failed"), reading, document("stored")]) == (
+        f"[{'#' * 15}{'.' * 9}] 2 of 4  Publishing deal  12 s left"
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ from sqlmodel import col, select
 from app import main
 from app.config import Settings
 from app.db import Database
-from app.errors import ConfigError, NotFound
-from app.indexes.edge_engine import FolderHeld
+from app.errors import ConfigError, Conflict, NotFound
 from app.main import build_services
-from app.models import FAILED, KBS, LIVE, READY, RETIRED, Chunk, Document, IndexGeneration
+from app.models import BUILDING, FAILED, KBS, LIVE, READY, RETIRED, Chunk, Document, IndexGeneration
 from app.principal import system
 from app.reindex import reindex
 from app.services.services import Services
@@ -118,7 +117,7 @@ def test_chunks_are_cut_anew_from_the_files(place: Place) -> None:
     place.body_tokens = 64
     with pytest.raises(ConfigError, match="ai-manager reindex --rechunk"):
         build_services(place.settings)
-    assert "Cutting 1 documents anew." in list(reindex(place.settings, model=None, rechunk=True))
+    assert "Reading 1 documents." in list(reindex(place.settings, model=None, rechunk=True))
     after = chunks(place)
     assert len(after) > len(before)
     assert {chunk.version for chunk in after} == {before[0].version + 1}
@@ -146,14 +145,42 @@ def test_an_unknown_model_is_an_error_that_names_the_rows(place: Place) -> None:
     assert generations(place.settings, "bm25") == before
 
 
-def test_while_a_server_runs_nothing_is_touched(place: Place) -> None:
+def test_a_running_server_makes_the_index_anew_and_answers_meanwhile(place: Place) -> None:
     before = generations(place.settings, "bm25")
     with opened(place.settings) as services:
-        with pytest.raises(FolderHeld):
-            list(reindex(place.settings, model="bm25", rechunk=False))
+        with pytest.raises(Conflict, match="stop it to have the documents cut anew"):
+            list(reindex(place.settings, model=None, rechunk=True))
+        [told] = list(reindex(place.settings, model="bm25", rechunk=False))
+        assert "Handed to the running server" in told
+        assert generations(place.settings, "bm25") == [*before, (len(before) + 1, BUILDING)]
+        list(reindex(place.settings, model="bm25", rechunk=False))
+        assert len(generations(place.settings, "bm25")) == len(before) + 1, "one is under way"
         services.indexes.refresh()
         assert finds(services, place.document) == {"bm25", "other"}
-    assert generations(place.settings, "bm25") == before
+        while services.ingestion.back_fill():
+            assert finds(services, place.document) == {"bm25", "other"}
+        assert services.indexes.building() == []
+        assert finds(services, place.document) == {"bm25", "other"}
+    assert generations(place.settings, "bm25") == [*retired(before), (len(before) + 1, LIVE)]
+
+
+def test_documents_answer_while_they_are_cut_anew(place: Place) -> None:
+    place.body_tokens = 224
+    work = reindex(place.settings, model=None, rechunk=True)
+    assert next(work) == "Reading 1 documents."
+    work.close()  # type: ignore[attr-defined]
+    before = chunks(place)
+    with opened(place.settings) as services:
+        assert services.documents.get(system("test"), place.document).answers
+        scope = services.search.scope(None, None, None)
+        found = services.search.retriever(scope, "global", floor=False).search("festival fee").passages
+        assert {passage.chunk.id for passage in found} <= {chunk.id for chunk in before}
+        assert found
+        services.ingestion.run_all()
+        assert finds(services, place.document) == {"bm25", "other"}
+    after = chunks(place)
+    assert {chunk.version for chunk in after} == {before[0].version + 1}
+    assert len(after) < len(before)
 
 
 def retired(generations: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -146,6 +146,27 @@ def update(document_id: PathId, body: DocumentUpdate, principal: PrincipalDep, s
     )
 
 
+@router.put(
+    "/{document_id}/file",
+    operation_id="replace_document_file",
+    status_code=202,
+    summary="Replace the file by a new version",
+    form_limits={"max_files": 1, "max_fields": 8},
+    response_model=DocumentPublic,
+)
+def replace(document_id: PathId, principal: PrincipalDep, services: ServicesDep, file: UploadFile) -> DocumentPublic:
+    """The old version answers until the new one is `ready`; `answers` says so, `status` tells of the new one."""
+    return services.documents.replace(principal, document_id, filename=file.filename or "", source=file.file)
+
+
+@router.post(
+    "/{document_id}/cancel", operation_id="cancel_document", summary="Stop reading a document; its file is kept"
+)
+def cancel(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
+    """It is `failed` then and can be tried again. A new version that failed is dropped, the one before stays."""
+    return services.documents.cancel(principal, document_id)
+
+
 @router.delete(
     "/{document_id}",
     operation_id="delete_document",

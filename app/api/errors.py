@@ -130,6 +130,9 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _database_error(_request: Request, error: Exception) -> JSONResponse:
     logger.bind(error=type(error).__name__).warning("database does not answer")
+    if "disk is full" in str(cast(OperationalError, error).orig):
+        told = "The disk is full; make room on it and try again."
+        return render(AppError(told, status=507, code="disk_full"))
     told = "The database is busy or does not answer; try again in a few seconds."
     return render(Unavailable(told, retry_after=BUSY_SECONDS))
 

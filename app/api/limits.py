@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,7 +13,7 @@ from app.errors import TooLarge
 
 SMALL_BYTES = 1_000_000  # JSON: the longest question has 20 000 characters, a note may be long
 FORM_BYTES = 1_000_000  # what a multipart form may add to its file
-UPLOAD = ("POST", "/api/documents")
+UPLOAD = re.compile(r"POST /api/documents/?|PUT /api/documents/[^/]+/file/?")
 
 
 class BodyLimits:
@@ -25,7 +27,7 @@ class BodyLimits:
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
-        upload = (scope["method"], scope["path"].removesuffix("/")) == UPLOAD
+        upload = UPLOAD.fullmatch(f"{scope['method']} {scope['path']}") is not None
         limit = self._upload_bytes + FORM_BYTES if upload else SMALL_BYTES
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:

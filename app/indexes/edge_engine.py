@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import qdrant_edge as edge
 from filelock import FileLock, Timeout
 
 from app.errors import Unavailable
-from app.indexes.embeddings import Sparse
-from app.indexes.engine import DENSE, EVERYTHING, PAYLOAD_KEYS, SPARSE, Engine, Point, Query, Ranking, Scope
+from app.indexes.embeddings import Sparse, Vector
+from app.indexes.engine import DENSE, EVERYTHING, PAYLOAD_KEYS, SPARSE, Engine, Entries, Point, Query, Ranking, Scope
 
 SCROLL_POINTS = 1000
 
@@ -28,6 +29,8 @@ class FolderHeld(Unavailable):
 
 class EdgeEngine(Engine):
     """Collections under `folder`. Raises `FolderHeld` when another process has them open."""
+
+    alone = True
 
     def __init__(self, folder: Path) -> None:
         super().__init__(ThreadPoolExecutor(1, thread_name_prefix="qdrant-edge"))
@@ -108,6 +111,16 @@ class EdgeEngine(Engine):
             if offset is None:
                 return ids
 
+    def _entries(self, collection: str, after: str | None, limit: int) -> Entries:
+        request = edge.ScrollRequest(offset=after, limit=limit, with_payload=True)
+        page, offset = self._shard(collection).scroll(request)
+        found = [(str(record.id), str((record.payload or {}).get("document_id", ""))) for record in page]
+        return found, None if offset is None else str(offset)
+
+    def _vectors(self, collection: str, ids: Sequence[str]) -> dict[str, Vector]:
+        records = self._shard(collection).retrieve(list(ids), with_payload=False, with_vector=True)
+        return {str(record.id): _dense(record.vector) for record in records}
+
     def _ping(self) -> None:
         if not self._folder.is_dir():
             raise Unavailable("The folder of the vectors is gone; restore data/vectors or run 'ai-manager reindex'.")
@@ -128,6 +141,10 @@ def _config(dimension: int) -> edge.EdgeConfig:
         return edge.EdgeConfig(vectors={}, sparse_vectors=sparse, optimizers=optimizers)
     dense = {DENSE: edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Cosine)}
     return edge.EdgeConfig(vectors=dense, optimizers=optimizers)
+
+
+def _dense(vectors: Any) -> Vector:
+    return np.asarray(vectors[DENSE], dtype=np.float32)
 
 
 def _slot(vector: object) -> str:

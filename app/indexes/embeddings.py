@@ -149,7 +149,7 @@ class Onnx(EmbeddingModel):
         self._encoder = OnnxEncoder(folder, max_tokens=row.max_tokens, threads=1)
         workers = settings.retrieval.query_workers
         super().__init__(row, dimension=self._encoder.dimension, fingerprint=digest, workers=workers, cache=cache)
-        self._ingest = IngestLane(folder, row.max_tokens)
+        self._ingest = IngestLane(folder, row.max_tokens, settings.ingestion.embed_seconds)
 
     def _embed_questions(self, texts: Sequence[str]) -> list[Vector]:
         return list(self._encoder.encode([self.row.query_prefix + text for text in texts]))
@@ -260,6 +260,7 @@ class OpenedModels:
 
     models: list[EmbeddingModel]
     broken: dict[str, str]
+    absent: frozenset[str] = frozenset()  # rows that are not switched off but cannot work now: no key, no weights
 
     def close(self) -> None:
         for model in self.models:
@@ -294,7 +295,9 @@ def open_models(settings: Settings) -> OpenedModels:
             iter(broken.values()), "No embedding model is enabled; enable one under 'embeddings' in config.yaml."
         )
         raise Unavailable(reason)
-    return OpenedModels(models, broken)
+    opened = {model.name for model in models}
+    absent = {row.name for row in settings.embeddings if row.enabled is not False and row.name not in opened}
+    return OpenedModels(models, broken, frozenset(absent))
 
 
 def _fingerprint(row: EmbeddingRow) -> str:

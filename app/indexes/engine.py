@@ -61,10 +61,16 @@ class Query:
 
 
 Ranking = list[tuple[str, float]]
+Entries = tuple[list[tuple[str, str]], str | None]
 
 
 class Engine(ABC):
-    """Collections of points. Subclasses implement the underscored calls, which run on `executor`."""
+    """Collections of points. Subclasses implement the underscored calls, which run on `executor`.
+
+    `alone`: no other process can use these collections.
+    """
+
+    alone = False
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -100,6 +106,16 @@ class Engine(ABC):
         """The point ids of `scope`, unordered; for the reconciler."""
         return self._submit(self._ids, collection, scope)
 
+    def entries(self, collection: str, after: str | None, limit: int) -> Future[Entries]:
+        """At most `limit` points of the whole collection in the order of their ids, as (point id, document id), and the
+        id to go on from, None at the end.
+        """
+        return self._submit(self._entries, collection, after, limit)
+
+    def vectors(self, collection: str, ids: Sequence[str]) -> Future[dict[str, Vector]]:
+        """The dense vectors of these points, by id; points that are not there are left out."""
+        return self._submit(self._vectors, collection, ids)
+
     def ping(self) -> Future[None]:
         """Raise `Unavailable` unless the engine answers."""
         return self._submit(self._ping)
@@ -127,6 +143,10 @@ class Engine(ABC):
     def _count(self, collection: str, scope: Scope) -> int: ...
     @abstractmethod
     def _ids(self, collection: str, scope: Scope) -> list[str]: ...
+    @abstractmethod
+    def _entries(self, collection: str, after: str | None, limit: int) -> Entries: ...
+    @abstractmethod
+    def _vectors(self, collection: str, ids: Sequence[str]) -> dict[str, Vector]: ...
     @abstractmethod
     def _ping(self) -> None: ...
     @abstractmethod

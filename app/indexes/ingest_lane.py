@@ -29,16 +29,19 @@ IDLE_SECONDS = 60.0
 
 
 class IngestLane:
-    """One child at a time, started by the first batch and ended after a minute without one."""
+    """One child at a time, started by the first batch and ended after a minute without one. One that has not answered a
+    batch after `seconds` is killed: it hangs.
+    """
 
-    def __init__(self, folder: Path, max_tokens: int) -> None:
+    def __init__(self, folder: Path, max_tokens: int, seconds: float = 120.0) -> None:
+        self._seconds = seconds
         self._command = [sys.executable, "-m", "app.indexes.ingest_lane", str(folder), str(max_tokens)]
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._idle: threading.Timer | None = None
 
     def encode(self, texts: Sequence[str]) -> Matrix:
-        """Unit vectors of shape (len(texts), dimension); a child that died is started once more before giving up."""
+        """Unit vectors of shape (len(texts), dimension); a child that died or hung is started once more before giving up."""
         with self._lock:
             for attempt in (1, 2):
                 try:
@@ -67,9 +70,15 @@ class IngestLane:
             )
         assert self._child.stdin
         assert self._child.stdout
-        _write(self._child.stdin, request)
-        rows, columns = struct.unpack("<II", _read_exactly(self._child.stdout, 8))
-        data = _read_exactly(self._child.stdout, rows * columns * 4)
+        limit = threading.Timer(self._seconds, self._child.kill)  # reading then ends with EOFError
+        limit.daemon = True
+        limit.start()
+        try:
+            _write(self._child.stdin, request)
+            rows, columns = struct.unpack("<II", _read_exactly(self._child.stdout, 8))
+            data = _read_exactly(self._child.stdout, rows * columns * 4)
+        finally:
+            limit.cancel()
         return np.frombuffer(data, dtype=np.float32).reshape(rows, columns)
 
     def _restart_timer(self) -> None:

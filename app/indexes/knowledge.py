@@ -11,8 +11,9 @@ from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from loguru import logger
 from pydantic import PrivateAttr
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from app.config import VectorSettings
 from app.db import Database
@@ -74,6 +75,8 @@ class KnowledgeIndexes:
         self._db, self.engine, self._opened, self._prefix = db, engine, opened, settings.prefix
         self._indexes: tuple[KnowledgeIndex, ...] = ()
         self._asleep: tuple[tuple[str, str], ...] = ()
+        self._pointers: set[tuple[int | None, str]] = set()
+        self._doomed: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -97,6 +100,10 @@ class KnowledgeIndexes:
         """Collections of models that are switched off; deletions reach them too."""
         return [collection for one, collection in self._asleep if one == kb]
 
+    def collections(self, kb: KB) -> list[str]:
+        """Every collection that may hold points of `kb`, of models that are switched off too."""
+        return [*(index.store.collection for index in self.writable(kb)), *self.asleep(kb)]
+
     def missing(self, kb: KB) -> list[str]:
         """Names of enabled models that cannot take part in searches of `kb` now."""
         present = {index.model.name for index in self.live(kb)}
@@ -112,6 +119,8 @@ class KnowledgeIndexes:
         except IntegrityError:  # another process started at the same moment and wrote the same rows
             self._reconcile(chunker)
         self.refresh()
+        if self.engine.alone:
+            self.drop_retired(at_once=True)
 
     def _reconcile(self, chunker: str) -> None:
         with self._db.session() as session:
@@ -132,15 +141,21 @@ class KnowledgeIndexes:
                             f"run 'ai-manager reindex --model {model.name}'."
                         )
                     if not any(row.state in (BUILDING, LIVE) and row.fingerprint == model.fingerprint for row in mine):
-                        session.add(self._row(kb, model, 1 + max((row.generation for row in mine), default=0)))
+                        number = 1 + max((row.generation for row in mine), default=0)
+                        session.add(_row(self._prefix, kb, model.name, number, model.dimension, model.fingerprint))
+            open_names = {model.name for model in self.models}
             for row in rows:
-                # Documents are added while a model is switched off: its index is completed before it answers again.
-                if row.state == LIVE and row.model not in {model.name for model in self.models}:
-                    row.state = BUILDING
-                    session.add(row)
+                if row.state == RETIRED or row.model in open_names:
+                    continue
+                # Switched off: its collections go. Only not to be had now (no key, no weights): documents are added
+                # meanwhile, so its index is completed before it answers again.
+                row.state = BUILDING if row.model in self._opened.absent else RETIRED
+                session.add(row)
 
     def go_live(self, index: KnowledgeIndex) -> None:
-        """Point searches at `index` and retire its predecessors, in one transaction; then drop their collections."""
+        """Point searches at `index` and retire its predecessors, in one transaction. Their collections are dropped by
+        `drop_retired`, when nobody searches them any more.
+        """
         with self._db.session() as session:
             query = select(IndexGeneration).where(
                 IndexGeneration.kb == index.kb,
@@ -158,7 +173,6 @@ class KnowledgeIndexes:
             "index generation live"
         )
         self.refresh()
-        self.drop_retired()
 
     def suspend(self, index: KnowledgeIndex) -> None:
         """Take an incomplete index out of searches until it is back-filled."""
@@ -168,6 +182,35 @@ class KnowledgeIndexes:
             session.add(row)
         logger.bind(kb=index.kb, model=index.model.name).warning("index generation suspended")
         self.refresh()
+
+    def changed(self, session: Session) -> bool:
+        """Whether another process moved a pointer since the last `refresh`, so that writes of this one may miss an index."""
+        rows = session.exec(select(IndexGeneration.id, IndexGeneration.state)).all()
+        return {(key, state) for key, state in rows if state != RETIRED} != self._pointers
+
+    def rebuild(self, model: str | None = None) -> int:
+        """Begin a new generation of every index, or of one model's, beside the live one, which goes on answering until
+        the new one is complete. Returns how many.
+        """
+        with self._db.session() as session:
+            begun = begin_generations(session, self._prefix, model)
+        self.refresh()
+        return begun
+
+    def note_filled(self, index: KnowledgeIndex, filled: int, documents: int) -> None:
+        """Keep how far an index that is being built has come, for whoever asks."""
+        with self._db.session() as session:
+            session.execute(
+                update(IndexGeneration)
+                .where(col(IndexGeneration.id) == index.generation.id)
+                .values(filled=filled, documents=documents)
+            )
+
+    def filled(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """For each (kb, model) that is being built: documents done, and of how many."""
+        with self._db.reading() as session:
+            rows = session.exec(select(IndexGeneration).where(IndexGeneration.state == BUILDING)).all()
+        return {(row.kb, row.model): (row.filled, row.documents) for row in rows}
 
     def refresh(self) -> None:
         """Read the pointers again: another process may have moved them."""
@@ -191,24 +234,44 @@ class KnowledgeIndexes:
                 self.engine.create(row.collection, row.dimension, tenant=kb == "personal").result()
                 fresh.append(KnowledgeIndex(kb, model, row, KnowledgeStore(self.engine, model, kb, row.collection)))
             self._indexes = tuple(fresh)
+            self._pointers = {(row.id, row.state) for row in rows}
             present = set(self.engine.collections().result()) if asleep else set()
             self._asleep = tuple(one for one in asleep if one[1] in present)
 
-    def drop_retired(self) -> None:
-        """Remove the collections of retired generations; their rows stay as a history of generation numbers."""
+    def drop_retired(self, *, at_once: bool = False) -> None:
+        """Remove the collections of retired generations; their rows stay as a history of generation numbers.
+
+        One goes when it was retired already at the call before, so that searches under way, in any process, end well;
+        `at_once` is for whoever knows that there are none.
+        """
         with self._db.reading() as session:
             rows = session.exec(select(IndexGeneration).where(IndexGeneration.state == RETIRED)).all()
         present = set(self.engine.collections().result())
-        for row in rows:
-            if row.collection in present:
-                self.engine.drop(row.collection).result()
+        doomed = {row.collection for row in rows} & present
+        for collection in doomed if at_once else doomed & self._doomed:
+            self.engine.drop(collection).result()
+        self._doomed = doomed
 
-    def _row(self, kb: KB, model: EmbeddingModel, generation: int) -> IndexGeneration:
-        return IndexGeneration(
-            kb=kb,
-            model=model.name,
-            generation=generation,
-            collection=f"{self._prefix}_{kb}_{model.name}_{generation}",
-            dimension=model.dimension,
-            fingerprint=model.fingerprint,
-        )
+
+def begin_generations(session: Session, prefix: str, model: str | None = None) -> int:
+    """Add the pointer of a new generation for each index that has none under way; whoever serves fills it. Returns how many."""
+    rows = session.exec(select(IndexGeneration)).all()
+    begun = 0
+    for live in (row for row in rows if row.state == LIVE and model in (None, row.model)):
+        mine = [row for row in rows if (row.kb, row.model) == (live.kb, live.model)]
+        if not any(row.state == BUILDING for row in mine):
+            number = 1 + max(row.generation for row in mine)
+            session.add(_row(prefix, live.kb, live.model, number, live.dimension, live.fingerprint))
+            begun += 1
+    return begun
+
+
+def _row(prefix: str, kb: str, model: str, generation: int, dimension: int, fingerprint: str) -> IndexGeneration:
+    return IndexGeneration(
+        kb=kb,
+        model=model,
+        generation=generation,
+        collection=f"{prefix}_{kb}_{model}_{generation}",
+        dimension=dimension,
+        fingerprint=fingerprint,
+    )

@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,13 +37,21 @@ TOO_MUCH_MEMORY = "Reading this file takes more memory than allowed; split it in
 
 _MAX_SENTENCE = 400  # characters; the longest of ours has half
 _OVERHEAD = 2_000_000  # bytes of JSON that are not text: 10,000 pages and their headings
+LOOK_SECONDS = 0.2  # how soon reading ends after it was stopped
 _GRACE = 5  # seconds after which an orphan of a dead parent ends itself
 
 
 def read_in_child(
-    path: Path, suffix: str, limits: IngestionSettings, environment: Mapping[str, str], workdir: Path
+    path: Path,
+    suffix: str,
+    limits: IngestionSettings,
+    environment: Mapping[str, str],
+    workdir: Path,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> list[Page]:
     """The pages of `path`, read by a child under time, memory and output limits; `workdir` is left as it was found.
+
+    The child is ended, and `TOO_LONG` raised, when `stopped` says so.
 
     Raises `UnsupportedFile` with a sentence and one of `CODES`; `FileNotFoundError` if there is no such file.
     """
@@ -51,13 +60,20 @@ def read_in_child(
     folder = Path(tempfile.mkdtemp(prefix="read-", dir=workdir)).resolve()
     output = folder / "pages.json"
     try:
-        status = _run_child(path, suffix, output, limits, environment)
+        status = _run_child(path, suffix, output, limits, environment, stopped)
         return _pages(_load(output, status, limits), limits)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run_child(path: Path, suffix: str, output: Path, limits: IngestionSettings, environment: Mapping[str, str]) -> int:
+def _run_child(
+    path: Path,
+    suffix: str,
+    output: Path,
+    limits: IngestionSettings,
+    environment: Mapping[str, str],
+    stopped: Callable[[], bool],
+) -> int:
     numbers = (math.ceil(limits.read_seconds), limits.read_memory_mb, limits.max_text_chars)
     process = subprocess.Popen(
         [sys.executable, "-m", "app.indexes.sandbox", str(path), suffix, str(output), *map(str, numbers)],
@@ -70,11 +86,17 @@ def _run_child(path: Path, suffix: str, output: Path, limits: IngestionSettings,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     try:
-        return process.wait(timeout=limits.read_seconds)
-    except subprocess.TimeoutExpired:
-        raise UnsupportedFile(TOO_LONG, code="timeout") from None
+        return _wait(process, limits.read_seconds, stopped)
     finally:
         _end(process)
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, stopped: Callable[[], bool]) -> int:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not stopped():
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
+    raise UnsupportedFile(TOO_LONG, code="timeout")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

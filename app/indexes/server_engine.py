@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 import httpx
+import numpy as np
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
 from app.config import VectorSettings
 from app.errors import ConfigError, Unavailable
-from app.indexes.embeddings import Sparse
-from app.indexes.engine import DENSE, EVERYTHING, PAYLOAD_KEYS, SPARSE, Engine, Point, Query, Ranking, Scope
+from app.indexes.embeddings import Sparse, Vector
+from app.indexes.engine import DENSE, EVERYTHING, PAYLOAD_KEYS, SPARSE, Engine, Entries, Point, Query, Ranking, Scope
 
 THREADS = 16
 SCROLL_POINTS = 1000
@@ -118,6 +119,17 @@ class ServerEngine(Engine):
             )
         )
 
+    def _entries(self, collection: str, after: str | None, limit: int) -> Entries:
+        page, offset = _reach(
+            lambda: self._client.scroll(collection, limit=limit, offset=after, with_payload=["document_id"])
+        )
+        found = [(str(record.id), str((record.payload or {}).get("document_id", ""))) for record in page]
+        return found, None if offset is None else str(offset)
+
+    def _vectors(self, collection: str, ids: Sequence[str]) -> dict[str, Vector]:
+        records = _reach(lambda: self._client.retrieve(collection, list(ids), with_payload=False, with_vectors=[DENSE]))
+        return {str(record.id): _dense(record.vector) for record in records}
+
     def _ping(self) -> None:
         _reach(self._client.get_collections)
 
@@ -144,6 +156,10 @@ def _reach(call: Callable[[], R]) -> R:
         raise kind(
             f"The vector database answered with an error ({status}); see its own log.", code="vectors_error"
         ) from None
+
+
+def _dense(vectors: Any) -> Vector:
+    return np.asarray(vectors[DENSE], dtype=np.float32)
 
 
 def _named(vector: Any) -> dict[str, Any]:

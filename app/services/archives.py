@@ -57,7 +57,7 @@ def _documents(archive: ZipFile, db: Database, user_id: str, uploads: Path) -> l
     for document in documents:
         name: str | None = file_name(document)
         try:
-            archive.write(uploads / document.id, name)
+            archive.write(uploads / (document.file or document.id), name)
         except FileNotFoundError:
             name = None
         described.append({**public(document).model_dump(mode="json"), "filename": document.filename, "file": name})

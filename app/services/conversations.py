@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from app.db import Database
 from app.errors import AppError, NotFound
-from app.models import Artist, Conversation, Message, Trace, now
+from app.models import DELETING, Artist, Chunk, Conversation, Document, Message, Trace, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.idempotency import forget
@@ -89,8 +90,9 @@ class ConversationService:
             if after is not None:
                 query = query.where(col(Message.id) > number(after))
             rows = session.exec(query.order_by(col(Message.id)).limit(limit + 1)).all()
+            shown = with_present_state(session, [message_public(row) for row in rows[:limit]])
         following = str(rows[limit - 1].id) if len(rows) > limit else None
-        return Listing(items=[message_public(row) for row in rows[:limit]], next=following)
+        return Listing(items=shown, next=following)
 
     def trace(self, principal: Principal, message_id: str) -> dict[str, Any]:
         """Why this answer: the trace, without similarity scores for those who are not admins (threats.md 2.10)."""
@@ -191,6 +193,20 @@ def message_public(row: Message) -> MessagePublic:
         for name in ("id", "role", "text", "intent", "state", "citations", "trace_id", "rating", "created")
     }
     return MessagePublic.model_validate({**fields, "conversation": row.conversation_id})
+
+
+def with_present_state(session: Session, messages: Sequence[MessagePublic]) -> list[MessagePublic]:
+    """The same messages, each citation saying whether its document and its passage are still here."""
+    cited = [citation for message in messages for citation in message.citations]
+    here = select(Document.id).where(
+        col(Document.id).in_({one.document_id for one in cited}), col(Document.status) != DELETING
+    )
+    documents = set(session.exec(here).all())
+    chunks = set(session.exec(select(Chunk.id).where(col(Chunk.id).in_({one.chunk_id for one in cited}))).all())
+    for citation in cited:
+        citation.deleted = citation.document_id not in documents
+        citation.replaced = not citation.deleted and citation.chunk_id not in chunks
+    return list(messages)
 
 
 def trace_public(row: Trace, *, scores: bool) -> dict[str, Any]:

@@ -4,37 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from app.config import IngestionSettings, QuotaSettings
 from app.db import Database
-from app.errors import AppError, Conflict, Forbidden, NotFound, UnsupportedFile
-from app.indexes.readers import READERS
-from app.models import (
-    DELETING,
-    FAILED,
-    KB,
-    READY,
-    STANDINGS,
-    STORED,
-    Artist,
-    Document,
-    new_id,
-    now,
-)
+from app.errors import AppError, NotFound
+from app.models import DELETING, FAILED, KB, READY, STANDINGS, STORED, Document, Revision, new_id, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.idempotency import forget
 from app.services.quotas import check_quota, hold_owner
 from app.services.shapes import DocumentPublic, Listing
-from app.services.uploads import display_name, store
+from app.services.uploads import check_room, display_name, store
+from app.services.versions import VersionService, checked_name, public, queue_again, start_again
 from app.services.withdrawal import withdraw_document
+
+__all__ = ["DocumentService", "Keep", "public", "queue_again"]
 
 
 class Keep(Enum):
@@ -43,8 +32,8 @@ class Keep(Enum):
     KEEP = "keep"
 
 
-class DocumentService:
-    """`wake` is called after something was queued, so that the worker need not wait for its next look."""
+class DocumentService(VersionService):
+    """What can be done with documents; new versions stand in `VersionService`."""
 
     def __init__(
         self,
@@ -54,11 +43,9 @@ class DocumentService:
         data_dir: Path,
         wake: Callable[[], None] = lambda: None,
         quotas: QuotaSettings | None = None,
+        at: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._db, self._audit, self._settings = db, audit, settings
-        self._uploads = data_dir / "uploads"
-        self.wake = wake
-        self._quotas = quotas or QuotaSettings()
+        super().__init__(db, audit, settings, data_dir, wake, quotas or QuotaSettings(), at)
 
     def receive(
         self,
@@ -74,13 +61,7 @@ class DocumentService:
 
         Raises `Conflict` with the code `quota` where it is one document or one byte too many.
         """
-        name = display_name(filename)
-        suffix = Path(name).suffix.lower()
-        if suffix not in READERS:
-            known = ", ".join(sorted(one.lstrip(".").upper() for one in READERS))
-            raise UnsupportedFile(
-                f"Files of type '{suffix or 'unknown'}' cannot be read; these can: {known}.", code="unknown_type"
-            )
+        name, suffix = checked_name(filename)
         with self._refusing(principal, "document.receive", None):
             self._may_write(principal, kb)
         document = Document(
@@ -96,21 +77,27 @@ class DocumentService:
         with self._db.reading() as session:  # whoever has no room fills no disk either; the insert decides
             check_quota(session, self._quotas, document)
         target = self._uploads / document.id
+        check_room(self._uploads, self._settings.reserve_mb)
         kept = store(source, target, self._settings.max_bytes)
         document.bytes, document.sha256 = kept.bytes, kept.sha256
         try:
+            self._at("file stored")
             with self._refusing(principal, "document.receive", artist_id), self._db.session() as session:
                 self._check_artist(session, principal, document.artist_id)
                 hold_owner(session, document)
                 if (same := self._same_bytes(session, document)) is not None:
+                    if same.status == FAILED:
+                        start_again(same)
+                        session.add(same)
                     target.unlink(missing_ok=True)
-                    return public(same)
+                    return public(same, session.get(Revision, same.id))
                 check_quota(session, self._quotas, document)
                 session.add(document)
                 self._audit.record(session, principal, "document.receive", object_id=document.id)
         except BaseException:  # also when cancelled: no row speaks of this file
             target.unlink(missing_ok=True)
             raise
+        self._at("row stored")
         self.wake()
         return public(document)
 
@@ -137,12 +124,13 @@ class DocumentService:
                 query = query.where(older)
             query = query.order_by(col(Document.created).desc(), col(Document.id).desc()).limit(limit + 1)
             rows = session.exec(query).all()
+            coming = self._revisions(session, [row.id for row in rows])
         following = rows[limit - 1].id if len(rows) > limit else None
-        return Listing(items=[public(row) for row in rows[:limit]], next=following)
+        return Listing(items=[public(row, coming.get(row.id)) for row in rows[:limit]], next=following)
 
     def get(self, principal: Principal, document_id: str) -> DocumentPublic:
         with self._refusing(principal, "document.read", document_id), self._db.reading() as session:
-            return public(self._get(session, principal, document_id))
+            return public(self._get(session, principal, document_id), session.get(Revision, document_id))
 
     def update(
         self,
@@ -174,9 +162,10 @@ class DocumentService:
                 queue_again(document)
             session.add(document)
             self._audit.record(session, principal, "document.update", object_id=document_id)
+            told = public(document, session.get(Revision, document_id))
         if moved:
             self.wake()
-        return public(document)
+        return told
 
     def delete(self, principal: Principal, document_id: str) -> None:
         """Stop answering from a document at once; its points, file and rows follow. Answers that used it go with it."""
@@ -190,28 +179,19 @@ class DocumentService:
             self._audit.record(session, principal, "document.delete", object_id=document_id)
         self.wake()
 
-    def retry(self, principal: Principal, document_id: str) -> DocumentPublic:
-        """Queue a failed document again."""
-        with self._refusing(principal, "document.retry", document_id), self._db.session() as session:
-            document = self._get_writable(session, principal, document_id)
-            if document.status != FAILED:
-                raise Conflict("Only a failed document can be tried again.", code="not_failed")
-            document.status, document.reason, document.attempts, document.next_attempt = STORED, None, 0, None
-            document.lease_until = None
-            session.add(document)
-            self._audit.record(session, principal, "document.retry", object_id=document_id)
-        self.wake()
-        return public(document)
-
     def file(self, principal: Principal, document_id: str) -> tuple[Path, str]:
         """The file on disk and the name to download it by; the reading is audited."""
         with self._refusing(principal, "document.download", document_id), self._db.session() as session:
             document = self._get(session, principal, document_id)
-            path = self._uploads / document.id
+            path = self._uploads / (document.file or document.id)
             if not path.is_file():
                 raise NotFound("The file of this document is not here any more.")
             self._audit.record(session, principal, "document.download", object_id=document_id)
         return path, document.filename
+
+    def _revisions(self, session: Session, ids: Sequence[str]) -> dict[str, Revision]:
+        found = session.exec(select(Revision).where(col(Revision.document_id).in_(ids))).all()
+        return {revision.document_id: revision for revision in found}
 
     def counts(self, principal: Principal) -> dict[str, int]:
         """How many documents of one's own are ready, and how many of the industry's."""
@@ -224,77 +204,3 @@ class DocumentService:
         for document_id in document_ids:
             with self._refusing(principal, "document.read", document_id), self._db.reading() as session:
                 self._get(session, principal, document_id)
-
-    def _refusing(
-        self, principal: Principal | None, action: str, object_id: str | None
-    ) -> AbstractContextManager[None]:
-        return self._audit.refusing(self._db, principal, action, object_id)
-
-    def _visible(self, principal: Principal | None) -> ColumnElement[bool]:
-        """The one rule for who sees which document."""
-        shared: ColumnElement[bool] = col(Document.kb) == "global"
-        if principal is None:
-            return shared
-        if principal.kind == "system":
-            return or_(shared, col(Document.kb) == "personal")
-        return or_(shared, (col(Document.kb) == "personal") & (col(Document.user_id) == principal.user_id))
-
-    def _get(self, session: Session, principal: Principal | None, document_id: str) -> Document:
-        query = select(Document).where(
-            Document.id == document_id,
-            self._visible(principal),
-            col(Document.status) != DELETING,
-        )
-        if (document := session.exec(query).first()) is None:
-            raise NotFound("There is no such document.")
-        return document
-
-    def _get_writable(self, session: Session, principal: Principal, document_id: str) -> Document:
-        document = self._get(session, principal, document_id)
-        self._may_write(principal, "personal" if document.kb == "personal" else "global")
-        return document
-
-    def _may_write(self, principal: Principal, kb: KB) -> None:
-        if kb == "global" and not principal.is_admin:
-            raise Forbidden("The industry knowledge base is written by admins; upload to your own documents instead.")
-        if kb == "personal" and principal.kind == "system":
-            raise Forbidden("A personal document needs an owner.")
-
-    def _check_artist(self, session: Session, principal: Principal, artist_id: str | None) -> None:
-        if artist_id is None:
-            return
-        # PostgreSQL keeps the artist where it is until the document is there: it is not handed over or deleted meanwhile.
-        artist = session.get(Artist, artist_id, with_for_update={"read": True, "key_share": True})
-        if artist is None or artist.user_id != principal.user_id:
-            raise NotFound("There is no such artist.")
-
-    def _same_bytes(self, session: Session, document: Document) -> Document | None:
-        """The same bytes for the same owner and artist are one document; other owners' copies are never looked at."""
-        query = select(Document).where(
-            Document.sha256 == document.sha256,
-            Document.kb == document.kb,
-            col(Document.user_id).is_(None) if document.user_id is None else Document.user_id == document.user_id,
-            col(Document.artist_id).is_(None)
-            if document.artist_id is None
-            else Document.artist_id == document.artist_id,
-            Document.suffix == document.suffix,
-            col(Document.status).not_in((DELETING, FAILED)),
-        )
-        return session.exec(query).first()
-
-
-def queue_again(document: Document) -> None:
-    """Have a document ingested as a new version, because its points must change: from this commit on nothing of the old
-    one passes the SQL check (design rule 4). One that failed or is going stays as it is: it has no points, or loses them.
-
-    A lease stays: whoever is at work on the old version ends first, so that no point of it is written after the new ones.
-    """
-    if document.status in (FAILED, DELETING):
-        return
-    document.status, document.reason, document.progress = STORED, None, 0.0
-    document.version += 1
-    document.attempts, document.next_attempt, document.updated = 0, None, now()
-
-
-def public(document: Document) -> DocumentPublic:
-    return DocumentPublic.model_validate(document, from_attributes=True)

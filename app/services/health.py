@@ -19,14 +19,20 @@ from app.models import DELETING, UNFINISHED, Document, now
 
 CHECK_SECONDS = 3.0
 REMEMBER_SECONDS = 60.0
-STALE_SECONDS = 60.0
+STALE_SECONDS = 180.0  # longer than the longest step without a sign of life: one batch, `ingestion.embed_seconds`
 
 
 class HealthService:
     """`ok` of the whole means that questions can be answered and documents taken in; a missing model only degrades."""
 
-    def __init__(self, db: Database, indexes: KnowledgeIndexes, model: ChatModel | None) -> None:
-        self._db, self._indexes, self._model = db, indexes, model
+    def __init__(
+        self,
+        db: Database,
+        indexes: KnowledgeIndexes,
+        model: ChatModel | None,
+        reconciled: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        self._db, self._indexes, self._model, self._reconciled = db, indexes, model, reconciled
         self._remembered: dict[str, tuple[float, dict[str, Any]]] = {}
         self.worker_seen: float | None = None  # on the monotonic clock; set by the worker of this process
 
@@ -41,7 +47,8 @@ class HealthService:
         for name, reason in self._indexes.broken.items():
             components[f"embedding:{name}"] = {"status": "down", "milliseconds": 0.0, "detail": reason}
         components["language_model"] = await self._language_model()
-        components["worker"] = await self._worker_report()
+        components["worker"] = await self._queue_report(self._worker)
+        components["reconciler"] = await self._queue_report(self._reconciler)
         needed = (components["database"], components["vectors"])
         if any(part["status"] == "down" for part in needed):
             status = "down"
@@ -57,9 +64,16 @@ class HealthService:
 
         report = await _timed(ask) if model.required else await self._once_a_minute(name, ask)
         building = [index.kb for index in self._indexes.building() if index.model.name == name]
-        if building and report["status"] == "ok":
-            report |= {"status": "building", "detail": f"being filled for: {', '.join(building)}"}
-        return report
+        if not building or report["status"] != "ok":
+            return report
+        try:
+            filled = await asyncio.to_thread(self._indexes.filled)
+        except SQLAlchemyError:  # the database's own entry says what is wrong with it
+            filled = {}
+        told = ", ".join(f"{kb} ({_of(filled.get((kb, name)))})" for kb in building)
+        # Where the generation before still answers, nothing is missing.
+        incomplete = any(name in self._indexes.missing(kb) for kb in building)
+        return report | {"status": "building" if incomplete else "ok", "detail": f"being filled for: {told}"}
 
     async def _language_model(self) -> dict[str, Any]:
         model = self._model
@@ -78,11 +92,17 @@ class HealthService:
             self._remembered[name] = (time.monotonic(), report)
         return dict(report)
 
-    async def _worker_report(self) -> dict[str, Any]:
+    async def _queue_report(self, report: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
-            return await asyncio.to_thread(self._worker)
+            return await asyncio.to_thread(report)
         except SQLAlchemyError:  # the database's own entry says what is wrong with it
             return {"status": "down", "milliseconds": 0.0, "detail": "The database with the queue does not answer."}
+
+    def _reconciler(self) -> dict[str, Any]:
+        start = time.perf_counter()
+        report = self._reconciled()
+        milliseconds = round((time.perf_counter() - start) * 1000, 2)
+        return {"status": "ok" if report.get("finished") else "off", "milliseconds": milliseconds, **report}
 
     def _worker(self) -> dict[str, Any]:
         start = time.perf_counter()
@@ -102,6 +122,11 @@ class HealthService:
             "queued": queued,
             "working": working,
         }
+
+
+def _of(filled: tuple[int, int] | None) -> str:
+    done, of = filled or (0, 0)
+    return f"{done} of {of} documents"
 
 
 async def _timed(ask: Callable[[], Awaitable[object]]) -> dict[str, Any]:

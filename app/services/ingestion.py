@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
-from sqlalchemy import ColumnElement, case, delete, update
-from sqlmodel import Session, col, func, or_, select
+from sqlalchemy import delete, update
+from sqlmodel import col, select
 
 from app.config import IngestionSettings, child_environment
 from app.db import Database
@@ -20,30 +22,42 @@ from app.indexes.embeddings import EmbeddingFailed
 from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
 from app.indexes.readers import Page
 from app.indexes.sandbox import read_in_child
-from app.indexes.writer import IndexWriter, Passage
+from app.indexes.writer import Before, IndexWriter, Passage
 from app.models import (
     DELETING,
     EMBEDDING,
     FAILED,
     INDEXING,
-    KB,
     PARSING,
     READY,
     STORED,
-    UNFINISHED,
     Chunk,
     Document,
+    Revision,
     now,
 )
+from app.services.back_fill import BackFill
+from app.services.jobs import Job, Jobs, Lost
+from app.services.progress import Progress
+from app.services.removal import Removal
+from app.services.turns import Turns
+from app.services.uploads import check_room, has_room
 
 NAMESPACE = uuid.UUID("6f1c1d5e-7a3c-5e0e-9d0b-2f6f0c8a7e11")
-READ_SHARE = 0.1  # of the progress bar; the rest is embedding
 BACKOFF_SECONDS = (2, 10, 60, 300)
-FILL_AGAIN_SECONDS = 30.0  # as `EmbeddingFailed.retry_after`
+NO_FILE = "The file of this document is not here any more; upload it again."
+OLD_STAYS = " Until then the version before goes on answering."
+
+
+def at_nothing(_place: str) -> None:
+    """What happens at the named places of the work: nothing. The crash test passes something that ends the process."""
 
 
 class Ingestion:
-    """Takes one document at a time through its states. Safe to run in several processes: each document is leased."""
+    """Takes one document at a time through its states. Safe to run in several processes: each document is leased.
+
+    `beat` is called whenever a step of long work is done, so that who watches sees it live.
+    """
 
     def __init__(
         self,
@@ -52,144 +66,142 @@ class Ingestion:
         chunker: Chunker,
         settings: IngestionSettings,
         data_dir: Path,
+        at: Callable[[str], None] = at_nothing,
     ) -> None:
         self._db, self._indexes, self._chunker, self._settings = db, indexes, chunker, settings
         self._writer = IndexWriter(indexes)
         self._uploads, self._work = data_dir / "uploads", data_dir / "tmp"
-        self._fill_again: dict[str, float] = {}  # collection -> time.monotonic() before which it is left alone
+        self._at = at
+        self.beat: Callable[[], None] = lambda: None
+        self.jobs = Jobs(db, settings)
+        self.removal = Removal(db, self._writer, self.jobs, self._uploads, at)
+        self.turns = Turns(db)
+        self.filling = BackFill(db, indexes, self._writer, self.turns, self.passages, lambda: self.beat(), at)
 
     def resume(self) -> None:
         """Free the documents that a process which ended in their middle had leased. Only for the holder of the data
         folder at its start, when nobody else can be at work; elsewhere a lease runs out by itself.
         """
-        with self._db.session() as session:
-            session.execute(
-                update(Document).where(col(Document.status).in_((*UNFINISHED, DELETING))).values(lease_until=None)
-            )
+        self.jobs.free()
+        self.turns.free()
 
     def run_once(self) -> bool:
-        """Take a document that waits one step of work further, to ready, failed or gone: those to be deleted first, then the
-        oldest. False when none waits.
+        """Take the oldest document that waits one step of work further, to ready, failed or gone. False when none waits.
+
+        On a disk that is nearly full documents wait, but for those to be deleted.
         """
-        document = self._lease()
-        if document is None:
+        job = self.jobs.lease(*([] if self._has_room() else [col(Document.status) == DELETING]))
+        if job is None:
             return False
-        if document.status == DELETING:
-            self._remove(document)
+        if job.document.status == DELETING:
+            self.removal.remove(job)
         else:
-            self._ingest(document)
+            self._ingest(job)
+        self.beat()
         return True
 
     def remove(self, document_id: str) -> bool:
         """Remove a document that is being deleted now, not in its turn. False while somebody is at work on it, and when it
         could not be removed whole: then it is tried again in its turn.
         """
-        document = self._lease(Document.id == document_id, Document.status == DELETING)
-        return document is not None and self._remove(document)
+        job = self.jobs.lease(col(Document.id) == document_id, col(Document.status) == DELETING)
+        return job is not None and self.removal.remove(job)
 
     def run_all(self, wait: Callable[[], bool] = lambda: True) -> None:
-        """Work until nothing waits, retries included, or `wait` says to stop."""
+        """Work until nothing waits, retries included, or `wait` says to stop. Raises `AppError` 507 on a full disk."""
         while wait():
             if self.run_once():
                 continue
             if not self.waiting():
                 return
+            check_room(self._uploads, self._settings.reserve_mb)
             time.sleep(0.2)  # a retry's pause, or another process's lease
 
     def waiting(self) -> int:
         """How many documents are not at their end yet."""
-        with self._db.reading() as session:
-            return session.exec(select(func.count()).where(col(Document.status).in_((*UNFINISHED, DELETING)))).one()
+        return self.jobs.waiting()
 
     def back_fill(self) -> bool:
-        """Bring one index that is being built up to date from SQL and let it go live. False when there is none.
+        """Bring the indexes that are being built a little further; False when there is nothing to do for them now."""
+        return self._has_room() and self.filling.step()
 
-        One whose remote model fails is left out for `FILL_AGAIN_SECONDS`: neither documents nor other indexes wait for it.
-        """
-        for index in self._indexes.building():
-            if time.monotonic() < self._fill_again.get(index.store.collection, 0.0):
-                continue
-            try:
-                for document_id in self._ready_ids(index.kb):
-                    self._fill(index, document_id)
-            except EmbeddingFailed as failure:
-                if index.model.required:
-                    raise
-                self._fill_again[index.store.collection] = time.monotonic() + FILL_AGAIN_SECONDS
-                logger.bind(kb=index.kb, model=index.model.name, code=failure.code).warning(
-                    "back-fill will be tried again"
-                )
-                continue
-            # A document that became ready meanwhile was written by the writer itself: it writes into building indexes too.
-            self._indexes.go_live(index)
-            return True
-        return False
+    def _has_room(self) -> bool:
+        return has_room(self._uploads, self._settings.reserve_mb)
 
-    def _lease(self, *which: ColumnElement[bool] | bool) -> Document | None:
-        moment = now()
-        free = or_(col(Document.lease_until).is_(None), col(Document.lease_until) < moment)
-        due = or_(col(Document.next_attempt).is_(None), col(Document.next_attempt) <= moment)
-        waiting = col(Document.status).in_((*UNFINISHED, DELETING))
-        going = case((col(Document.status) == DELETING, 0), else_=1)
-        with self._db.session() as session:
-            document = session.exec(
-                select(Document).where(waiting, free, due, *which).order_by(going, col(Document.created)).limit(1)
-            ).first()
-            if document is None:
-                return None
-            taken = session.execute(
-                update(Document)
-                .where(col(Document.id) == document.id, free, waiting)
-                .values(lease_until=moment + timedelta(seconds=self._settings.lease_seconds))
-            )
-            if taken.rowcount != 1:  # type: ignore[attr-defined]
-                return None
-            session.refresh(document)
-            return document
-
-    def _ingest(self, document: Document) -> None:
+    def _ingest(self, job: Job) -> None:
         start = time.perf_counter()
         try:
-            passages = self._passages(document)
-            self._index(document, passages)
-        except UnsupportedFile as error:
-            self._fail(document, error.sentence)
+            with self.jobs.held(job):
+                passages = self._passages(job)
+                before = self._store(job, [passage.chunk for passage in passages])
+                self._index(job, passages, before)
+        except Lost:
+            self._abandon(job)
+        except UnsupportedFile as error:  # also when reading was stopped: then the document is not this job's any more
+            self._fail(job, error.sentence)
         except AppError as error:
-            self._retry(document, error)
+            self._retry(job, error)
         except Exception as error:  # whatever a library raises, the document keeps its file and gets a reason
-            logger.bind(document_id=document.id, error=type(error).__name__).opt(exception=True).error(
-                "ingestion failed"
-            )
+            if job.lost.is_set():  # what failed was work on something that is gone
+                self._abandon(job)
+                return
+            logger.bind(document_id=job.id, error=type(error).__name__).opt(exception=True).error("ingestion failed")
             self._retry(
-                document,
-                AppError("Something went wrong while this document was read; press retry, or upload it again."),
+                job, AppError("Something went wrong while this document was read; press retry, or upload it again.")
             )
         else:
             milliseconds = round((time.perf_counter() - start) * 1000)
-            logger.bind(document_id=document.id, chunks=len(passages), milliseconds=milliseconds).info("document ready")
+            logger.bind(document_id=job.id, chunks=len(passages), milliseconds=milliseconds).info("document ready")
 
-    def _passages(self, document: Document) -> list[Passage]:
-        self._move(document, PARSING, progress=0.0)
-        pages = read_in_child(
-            self._uploads / document.id, document.suffix, self._settings, child_environment(), self._work
-        )
-        chunks = self.cut(document, pages)
-        if not chunks:
+    def _passages(self, job: Job) -> list[Passage]:
+        self.jobs.move(job, PARSING, progress=0.0, detail=Progress().body())
+        self._at("parsing")
+        try:
+            pages = read_in_child(
+                self._uploads / job.file,
+                job.row.suffix,
+                self._settings,
+                child_environment(),
+                self._work,
+                job.lost.is_set,
+            )
+        except FileNotFoundError:
+            raise UnsupportedFile(NO_FILE, code="no_file") from None
+        job.check()
+        passages = self._embedded(job.document, self.cut(job.document, pages, job.version))
+        if not passages:
             raise UnsupportedFile("No text was found in this file; upload a version that holds text.", code="no_text")
-        with self._db.session() as session:
-            session.execute(delete(Chunk).where(col(Chunk.document_id) == document.id))
-            session.flush()
-            if self._still_wanted(session, document):
-                session.add_all(chunks)
-        self._move(document, EMBEDDING, progress=READ_SHARE, pages=len(pages), chunks=len(chunks))
-        return self.passages(document, chunks)
+        job.progress = Progress(len(pages), len(passages), [index.model.name for index in self._writable(job)])
+        return passages
 
-    def cut(self, document: Document, pages: Sequence[Page]) -> list[Chunk]:
+    def _store(self, job: Job, chunks: Sequence[Chunk]) -> Before:
+        """Write the chunks, before any point of theirs. Those of the version that answers now stay beside them."""
+        with self._db.session() as session:
+            if not self.jobs.wanted(session, job):
+                raise Lost
+            mine = col(Chunk.document_id) == job.id
+            stored = session.exec(select(Chunk.id, Chunk.digest, Chunk.version).where(mine)).all()
+            session.execute(delete(Chunk).where(mine, col(Chunk.version) == job.version))
+            session.flush()
+            session.add_all(chunks)
+        self._at("chunks stored")
+        self.jobs.move(job, EMBEDDING, **job.progress.values())
+        # Of equal ones this version's own, left by an attempt before, are preferred.
+        known = {
+            digest: chunk_id for chunk_id, digest, _ in sorted(stored, key=lambda row: row[2] == job.version) if digest
+        }
+        same = {chunk.id: known[chunk.digest] for chunk in chunks if chunk.digest in known}
+        keep = {chunk_id for chunk_id, _, version in stored if job.revision and version == job.document.version}
+        return Before(same, frozenset(keep))
+
+    def cut(self, document: Document, pages: Sequence[Page], version: int | None = None) -> list[Chunk]:
         """The chunks of a document's pages; they are not stored yet."""
+        version = version or document.version
         return [
             Chunk(
-                id=chunk_id(document, piece.number), document_id=document.id, version=document.version, number=piece.number,
-                page=piece.page, start=piece.start, end=piece.end, heading=piece.heading[:300], text=piece.text,
+                id=chunk_id(document, piece.number, version), document_id=document.id, version=version,
+                number=piece.number, page=piece.page, start=piece.start, end=piece.end, heading=piece.heading[:300],
+                text=piece.text,
             )
             for piece in self._chunker.cut(pages)
         ]  # fmt: skip
@@ -204,149 +216,114 @@ class Ingestion:
             Passage(chunk, self._chunker.embedding_text(document.title, chunk.heading, chunk.text)) for chunk in chunks
         ]
 
-    def _index(self, document: Document, passages: list[Passage]) -> None:
-        try:
-            self._writer.write(document, passages, self._reporter(document, len(self._indexes.writable(_kb(document)))))
-        except EmbeddingFailed:
-            if document.attempts + 1 < self._settings.attempts:
-                raise
-            self._writer.write_without_remote(document, passages)
-        self._move(document, INDEXING, progress=0.99)
-        with self._db.session() as session:
-            done = session.execute(
-                update(Document)
-                .where(
-                    col(Document.id) == document.id,
-                    col(Document.version) == document.version,
-                    col(Document.status) == INDEXING,
-                )
-                .values(
-                    status=READY,
-                    progress=1.0,
-                    reason=None,
-                    attempts=0,
-                    next_attempt=None,
-                    lease_until=None,
-                    updated=now(),
-                )
-            )
-        if done.rowcount != 1:  # type: ignore[attr-defined]
-            self._abandon(document)
+    def _embedded(self, document: Document, chunks: Sequence[Chunk]) -> list[Passage]:
+        passages = self.passages(document, chunks)
+        for passage in passages:
+            passage.chunk.digest = hashlib.sha256(passage.embedded.encode()).hexdigest()[:32]
+        return passages
 
-    def _reporter(self, document: Document, models: int) -> Callable[[str, int, int], None]:
-        finished: set[str] = set()
+    def _index(self, job: Job, passages: list[Passage], before: Before) -> None:
+        document = job.document
+        try:
+            self._writer.write(document, passages, self._reporter(job), before)
+        except EmbeddingFailed:
+            if job.row.attempts + 1 < self._settings.attempts:
+                raise
+            self._writer.write_without_remote(document, passages, before)
+        self._at("points written")
+        self.jobs.move(job, INDEXING, progress=0.99)
+        while not self._finish(job):
+            self._indexes.refresh()
+            self._writer.complete(document, passages, before)
+        self._at("ready")
+        self._clear_old(job)
+
+    def _writable(self, job: Job) -> list[KnowledgeIndex]:
+        return self._indexes.writable("personal" if job.document.kb == "personal" else "global")
+
+    def _reporter(self, job: Job) -> Callable[[str, int, int], None]:
         last = time.monotonic()
 
         def report(model: str, done: int, total: int) -> None:
             nonlocal last
-            if done == total:
-                finished.add(model)
-            if time.monotonic() - last < 1.0:
-                return
-            last = time.monotonic()
-            part = (len(finished) + (done / total if done < total else 0)) / max(models, 1)
-            self._move(document, EMBEDDING, progress=READ_SHARE + (1 - READ_SHARE) * part)
+            self._at("batch written")
+            self.beat()
+            job.check()
+            job.progress.told(model, done, total)
+            if time.monotonic() - last >= 1.0:
+                last = time.monotonic()
+                self.jobs.move(job, EMBEDDING, **job.progress.values())
 
         return report
 
-    def _move(self, document: Document, status: str, **values: object) -> None:
-        """Write a state and renew the lease; a document that was deleted or replaced meanwhile is left as it is."""
-        lease = now() + timedelta(seconds=self._settings.lease_seconds)
-        with self._db.session() as session:
-            session.execute(
-                update(Document)
-                .where(
-                    col(Document.id) == document.id,
-                    col(Document.version) == document.version,
-                    col(Document.status).in_(UNFINISHED),
-                )
-                .values(status=status, lease_until=lease, updated=now(), **values)
-            )
-
-    def _still_wanted(self, session: Session, document: Document) -> bool:
-        query = select(Document.status, Document.version).where(Document.id == document.id)
-        status, version = session.exec(query).first() or (None, None)
-        return status in UNFINISHED and version == document.version
-
-    def _abandon(self, document: Document) -> None:
-        """The document was deleted, replaced, or finished by another process meanwhile: leave no point that SQL knows not of."""
-        with self._db.reading() as session:
-            status = session.exec(select(Document.status).where(Document.id == document.id)).first()
-        if status in (None, DELETING, FAILED):
-            self._writer.delete(document.id)
-        self._release(document)
-
-    def _retry(self, document: Document, error: AppError) -> None:
-        attempts = document.attempts + 1
-        if attempts >= self._settings.attempts:
-            self._fail(document, error.sentence)
-            return
-        pause = BACKOFF_SECONDS[min(attempts, len(BACKOFF_SECONDS)) - 1]
-        self._move(
-            document, STORED, attempts=attempts, next_attempt=now() + timedelta(seconds=pause), reason=error.sentence
-        )
-        self._release(document)
-        logger.bind(document_id=document.id, attempt=attempts, code=error.code).warning("ingestion will be tried again")
-
-    def _fail(self, document: Document, reason: str) -> None:
-        with self._db.reading() as session:
-            wanted = self._still_wanted(session, document)
-        if not wanted:
-            self._abandon(document)
-            return
-        self._writer.delete(document.id)
-        with self._db.session() as session:
-            session.execute(delete(Chunk).where(col(Chunk.document_id) == document.id))
-        self._move(document, FAILED, reason=reason, chunks=0)
-        self._release(document)
-        logger.bind(document_id=document.id).warning("document failed")
-
-    def _release(self, document: Document) -> None:
-        with self._db.session() as session:
-            session.execute(update(Document).where(col(Document.id) == document.id).values(lease_until=None))
-
-    def _remove(self, document: Document) -> bool:
-        """Points first, then the file, then the rows: at no instant is something left that SQL does not know of."""
-        try:
-            self._writer.delete(document.id)
-            (self._uploads / document.id).unlink(missing_ok=True)
-        except (AppError, OSError) as error:
-            pause = BACKOFF_SECONDS[min(document.attempts, len(BACKOFF_SECONDS) - 1)]
-            with self._db.session() as session:
-                session.execute(
-                    update(Document)
-                    .where(col(Document.id) == document.id)
-                    .values(
-                        lease_until=None, attempts=document.attempts + 1, next_attempt=now() + timedelta(seconds=pause)
-                    )
-                )
-            logger.bind(document_id=document.id, error=type(error).__name__).warning("deletion will be tried again")
-            return False
-        with self._db.session() as session:
-            session.execute(delete(Document).where(col(Document.id) == document.id))
-        logger.bind(document_id=document.id).info("document gone")
+    def _finish(self, job: Job) -> bool:
+        """The one statement from which on this version answers, as a whole. False when an index has come up meanwhile
+        that lacks it. Raises `Lost` where the document is not this job's any more.
+        """
+        done: dict[str, Any] = {"reason": None, "attempts": 0, "next_attempt": None}
+        done |= {"status": READY, "progress": 1.0, "detail": None, "lease_until": None, "updated": now()}
+        with job.lock, self._db.session() as session:
+            if not self.jobs.wanted(session, job):
+                raise Lost
+            if self._indexes.changed(session):
+                return False
+            if job.revision is not None:
+                fresh = session.get_one(Revision, job.id, populate_existing=True)
+                done |= {name: getattr(fresh, name) for name in ("version", "filename", "suffix", "bytes", "sha256")}
+                done |= {"pages": fresh.pages, "chunks": fresh.chunks, "file": fresh.file or job.document.file}
+                session.execute(delete(Revision).where(col(Revision.document_id) == job.id))
+            session.execute(update(Document).where(col(Document.id) == job.id).values(**done))
         return True
 
-    def _ready_ids(self, kb: str) -> list[str]:
-        with self._db.reading() as session:
-            return list(session.exec(select(Document.id).where(Document.kb == kb, Document.status == READY)).all())
+    def _clear_old(self, job: Job) -> None:
+        """Take away what the version before left: its points, chunks and file. What fails here is the reconciler's."""
+        try:
+            with self._db.reading() as session:
+                others = select(Chunk.id).where(Chunk.document_id == job.id, Chunk.version != job.version).limit(1)
+                replaced = session.exec(others).first() is not None
+            if replaced or job.version > 1:
+                self.removal.tidy(job.id)
+            if job.revision is not None and job.revision.file is not None:
+                (self._uploads / (job.document.file or job.id)).unlink(missing_ok=True)
+        except (AppError, OSError) as error:
+            logger.bind(document_id=job.id, error=type(error).__name__).warning("an old version is removed later")
 
-    def _fill(self, index: KnowledgeIndex, document_id: str) -> None:
-        with self._db.reading() as session:
-            document = session.get(Document, document_id)
-            chunks = session.exec(
-                select(Chunk).where(Chunk.document_id == document_id).order_by(col(Chunk.number))
-            ).all()
-        if document is not None and document.status == READY:
-            current = [chunk for chunk in chunks if chunk.version == document.version]
-            self._writer.fill(index, document, self.passages(document, current))
+    def _abandon(self, job: Job) -> None:
+        """The document was deleted, cancelled, replaced, or finished by another process meanwhile: leave no point that SQL
+        knows not of.
+        """
+        try:
+            self.removal.tidy(job.id)
+        except AppError as error:
+            logger.bind(document_id=job.id, code=error.code).warning("abandoned work is removed later")
+        self.jobs.release(job)
+
+    def _retry(self, job: Job, error: AppError) -> None:
+        attempts = job.row.attempts + 1
+        if attempts >= self._settings.attempts:
+            self._fail(job, error.sentence)
+            return
+        due = now() + timedelta(seconds=BACKOFF_SECONDS[min(attempts, len(BACKOFF_SECONDS)) - 1])
+        try:
+            self.jobs.move(job, STORED, attempts=attempts, next_attempt=due, reason=error.sentence)
+        except Lost:
+            self._abandon(job)
+            return
+        self.jobs.release(job)
+        logger.bind(document_id=job.id, attempt=attempts, code=error.code).warning("ingestion will be tried again")
+
+    def _fail(self, job: Job, reason: str) -> None:
+        try:
+            told = reason + (OLD_STAYS if job.revision else "")
+            self.jobs.move(job, FAILED, reason=told, chunks=0, detail=None)
+        except Lost:
+            pass
+        else:
+            logger.bind(document_id=job.id).warning("document failed")
+        self._abandon(job)
 
 
-def chunk_id(document: Document, number: int) -> str:
+def chunk_id(document: Document, number: int, version: int | None = None) -> str:
     """UUIDv5 of (kb, user, document, version, chunk number): the same chunk is the same point however often it is written."""
-    name = f"{document.kb}\0{document.user_id or ''}\0{document.id}\0{document.version}\0{number}"
+    name = f"{document.kb}\0{document.user_id or ''}\0{document.id}\0{version or document.version}\0{number}"
     return str(uuid.uuid5(NAMESPACE, name))
-
-
-def _kb(document: Document) -> KB:
-    return "personal" if document.kb == "personal" else "global"

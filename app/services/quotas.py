@@ -25,14 +25,29 @@ def check_quota(session: Session, quotas: QuotaSettings, document: Document) -> 
     """
     if document.user_id is None:
         return
-    kept = select(func.count(), func.coalesce(func.sum(Document.bytes), 0)).where(
-        col(Document.user_id) == document.user_id, col(Document.status) != DELETING
-    )
-    count, size = session.exec(kept).one()
+    count, size = _kept(session, document.user_id)
     if count >= quotas.documents:
         told = f"You keep {count} documents, which is as many as fit; delete some you no longer need."
         raise Conflict(told, code="quota")
-    if size + document.bytes > quotas.bytes:
+    _check_room(quotas, size, document.bytes)
+
+
+def check_bytes(session: Session, quotas: QuotaSettings, user_id: str | None, more: int) -> None:
+    """Raise `Conflict` unless the owner has room for `more` bytes in a document that is there already."""
+    if user_id is not None and more > 0:
+        _check_room(quotas, _kept(session, user_id)[1], more)
+
+
+def _kept(session: Session, user_id: str) -> tuple[int, int]:
+    kept = select(func.count(), func.coalesce(func.sum(Document.bytes), 0)).where(
+        col(Document.user_id) == user_id, col(Document.status) != DELETING
+    )
+    count, size = session.exec(kept).one()
+    return count, size
+
+
+def _check_room(quotas: QuotaSettings, size: int, more: int) -> None:
+    if size + more > quotas.bytes:
         room = max(0, quotas.bytes - size) // 1_000_000
         told = (
             f"This file does not fit: you have {room} MB left of {quotas.bytes / 1_000_000:,.0f} MB; delete some first."

@@ -22,6 +22,7 @@ from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
 from app.services.profiles import ProfileService
+from app.services.reconciler import Reconciler
 from app.services.search import SearchService
 from app.services.sessions import SessionService
 from app.services.system import SystemService
@@ -50,5 +51,6 @@ class Services:
     system: SystemService
     indexes: KnowledgeIndexes
     ingestion: Ingestion
+    reconciler: Reconciler
     model: ChatModel | None
     close: Callable[[], None]

@@ -65,6 +65,14 @@ class DocumentPublic(BaseModel):
     bytes: int
     sha256: str
     created: datetime
+    filename: str = ""
+    version: int = Field(default=1, description="the one that answers, or will when it is ready")
+    answers: bool = Field(
+        default=False, description="whether it is found by searches now, if need be in its old version"
+    )
+    detail: dict[str, Any] | None = Field(
+        default=None, description="while it is read: pages, chunks, models: {name: [done, total]}, seconds_left"
+    )
 
 
 class Hit(BaseModel):
@@ -121,6 +129,8 @@ class Citation(BaseModel):
     page: int
     quote: str
     standing: str = "none"
+    deleted: bool = Field(default=False, description="the document is not here any more")
+    replaced: bool = Field(default=False, description="the document is here in a newer version without this passage")
 
 
 class MessagePublic(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import BinaryIO
 from app.errors import AppError, TooLarge, UnsupportedFile
 
 BLOCK = 1 << 20
+DISK_FULL = "The disk is full or cannot be written; make room and upload again."
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -50,13 +52,27 @@ def store(source: BinaryIO, target: Path, max_bytes: int) -> Stored:
         os.replace(draft, target)
         _sync_folder(target.parent)
     except OSError:
-        raise AppError(
-            "The disk is full or cannot be written; make room and upload again.", status=507, code="disk_full"
-        ) from None
+        raise AppError(DISK_FULL, status=507, code="disk_full") from None
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
     return Stored(size, digest.hexdigest())
+
+
+def has_room(folder: Path, reserve_mb: int, more: int = 0) -> bool:
+    """Whether the disk of `folder` has `reserve_mb` left beside `more` bytes. The embedded engine maps its files into
+    memory: on a disk without any room at all a write to it ends the process.
+    """
+    try:
+        return shutil.disk_usage(folder).free - more >= reserve_mb * 1_000_000
+    except OSError:  # the folder is gone: whoever uses it says so better
+        return True
+
+
+def check_room(folder: Path, reserve_mb: int) -> None:
+    """Raise `AppError` 507 when the disk is nearly full."""
+    if not has_room(folder, reserve_mb):
+        raise AppError(DISK_FULL, status=507, code="disk_full")
 
 
 def display_name(name: str) -> str:

@@ -156,3 +156,35 @@ def test_a_file_above_the_limit_is_refused_and_nothing_is_kept(api: Api, user: h
     assert_error(upload(user, file), 413, "too_large")
     assert user.get("/api/documents?kb=personal").json()["items"] == []
     assert not list((api.services.settings.data.dir / "uploads").glob("*.part"))
+
+
+def test_a_new_version_replaces_the_file_and_the_old_answers_until_then(user: httpx.Client, tmp_path: Path) -> None:
+    file = write(tmp_path, "terms.txt", f"The option is two albums. {uuid.uuid4()}".encode())
+    identifier = wait_ready(user, upload(user, file).json()["id"])["id"]
+    content = f"The option is four albums. {uuid.uuid4()}".encode()
+    answer = user.put(f"/api/documents/{identifier}/file", files={"file": ("terms 2.txt", content)})
+    assert answer.status_code == 202
+    assert (answer.json()["id"], answer.json()["answers"]) == (identifier, True)
+    ready = wait_ready(user, identifier)
+    assert (ready["status"], ready["filename"], ready["version"]) == ("ready", "terms 2.txt", 2)
+    assert user.get(f"/api/documents/{identifier}/file").content == content
+    hits = user.post("/api/search", json={"query": "option albums", "documents": [identifier]}).json()["hits"]
+    assert [hit["text"].startswith("The option is four albums.") for hit in hits] == [True]
+
+
+def test_a_new_version_may_be_as_large_as_an_upload_and_no_larger(
+    user: httpx.Client, stranger: httpx.Client, document: str, tmp_path: Path
+) -> None:
+    path = f"/api/documents/{document}/file"
+    text = (b"A clause of the deal. " * 60_000)[: SMALL_BYTES + 1000]
+    assert user.put(path, files={"file": ("long.txt", text)}).status_code == 202
+    huge = user.put(path, files={"file": ("long.txt", b"x" * (MAX_BYTES + 2_000_000))})
+    assert_error(huge, 413, "too_large")
+    assert_error(stranger.put(path, files={"file": ("a.txt", b"theirs")}), 404, "not_found")
+    user.post(f"/api/documents/{document}/cancel")
+
+
+def test_what_is_ready_cannot_be_cancelled(user: httpx.Client, stranger: httpx.Client, document: str) -> None:
+    wait_ready(user, document)
+    assert_error(user.post(f"/api/documents/{document}/cancel"), 409, "not_running")
+    assert_error(stranger.post(f"/api/documents/{document}/cancel"), 404, "not_found")

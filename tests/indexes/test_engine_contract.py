@@ -469,3 +469,31 @@ def test_a_collection_that_another_process_makes_at_the_same_moment_is_no_error(
         engine.create("aim", 4, tenant=True).result()
         engine.close()
     assert stub.seen == [exists, making, *[("PUT", "/collections/aim/index")] * 3], "its payload indexes are made again"
+
+
+# For the reconciler and new versions
+
+
+def test_entries_are_every_point_with_its_document_a_page_at_a_time(engine: Engine, dense: str) -> None:
+    points = [Point(identity(number), at(1, number, 0, 0), f"doc{number % 3}", "anna") for number in range(25)]
+    engine.upsert(dense, points)
+    seen: list[tuple[str, str]] = []
+    after: str | None = None
+    pages = 0
+    while True:
+        page, after = engine.entries(dense, after, 10).result()
+        seen += page
+        pages += 1
+        if after is None:
+            break
+    assert pages == 3
+    assert sorted(seen) == sorted((point.id, point.document_id) for point in points)
+
+
+def test_vectors_are_those_that_were_written_and_unknown_points_are_left_out(engine: Engine, dense: str) -> None:
+    engine.upsert(dense, [Point(identity(number), at(1, number, 0, 0), "doc", "anna") for number in range(3)])
+    found = engine.vectors(dense, [identity(2), identity(0), identity(9)]).result()
+    assert set(found) == {identity(0), identity(2)}
+    assert found[identity(2)] == pytest.approx(at(1, 2, 0, 0) / np.sqrt(5), abs=1e-6)
+    assert getattr(found[identity(0)], "dtype", None) == np.float32
+    assert engine.vectors(dense, []).result() == {}

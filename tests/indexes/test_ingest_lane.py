@@ -169,3 +169,19 @@ def test_two_threads_get_their_own_vectors(lane: IngestLane, torch_made: TorchMa
         thread.join(30)
     assert len(results) == 3
     assert min(results.values()) > 0.9999
+
+
+def test_a_child_that_hangs_is_killed_and_the_batch_tried_again(
+    folder: Path, tmp_path: Path, torch_made: TorchMade
+) -> None:
+    lane = IngestLane(folder, TINY_TOKENS, 1.0)
+    works, hangs = lane._command, [sys.executable, "-c", "import time; time.sleep(60)"]
+    lane._command = hangs
+    started = time.monotonic()
+    with pytest.raises(Unavailable):
+        lane.encode(TEXTS)
+    assert 2.0 <= time.monotonic() - started < 20, "twice, a second each"
+    assert lane._child is None
+    lane._seconds, lane._command = 60.0, works
+    assert lane.encode(TEXTS).shape[0] == len(TEXTS)
+    lane.close()

@@ -12,7 +12,7 @@ from app.indexes.embeddings import EmbeddingFailed
 from app.indexes.engine import EVERYTHING, Point, Query, Scope
 from app.indexes.writer import IndexWriter, Passage
 from app.models import BUILDING, LIVE, Chunk, Document
-from tests.indexes.test_knowledge import BM25, REMOTE, Parts, open_parts
+from tests.indexes.test_knowledge import ABSENT, BM25, REMOTE, Parts, open_parts
 from tests.openai_server import OpenAIServer
 
 
@@ -203,7 +203,7 @@ def test_delete_reaches_every_index_building_ones_and_those_of_models_switched_o
     writer.delete("contract")
     assert [index.store.ids() for index in parts.indexes.writable("personal")] == [ids(passages(other))] * 2
     parts.close()
-    parts = open_parts(tmp_path / "data", BM25)
+    parts = open_parts(tmp_path / "data", BM25, ABSENT)
     IndexWriter(parts.indexes).delete("other")
     IndexWriter(parts.indexes).delete("unknown")
     assert parts.engine.count("aim_personal_remote_1").result() == 0, "vectors of a deleted text are gone"

@@ -30,6 +30,7 @@ from app.models import (
     now,
 )
 from app.principal import Principal, local_operator
+from app.services.jobs import Job
 from app.services.services import Services
 from app.services.shapes import SearchRequest
 from app.services.withdrawal import WITHDRAWN
@@ -314,14 +315,14 @@ def test_an_artist_moves_with_documents_and_nobody_finds_them_half_way(
         office.services.documents.file(office.anna, moving)
 
     seen: list[tuple[str, set[str], set[str], int]] = []
-    move = office.services.ingestion._move
+    move = office.services.ingestion.jobs.move
 
-    def looking(document: Document, status: str, **values: object) -> None:
-        move(document, status, **values)
+    def looking(job: Job, status: str, **values: object) -> None:
+        move(job, status, **values)
         points = office.points(user_id=office.ben.user_id)
         seen.append((status, office.found(office.anna), office.found(office.ben), points))
 
-    monkeypatch.setattr(office.services.ingestion, "_move", looking)
+    monkeypatch.setattr(office.services.ingestion.jobs, "move", looking)
     office.services.ingestion.run_all()
     assert [status for status, *_ in seen] == ["parsing", "embedding", "indexing"]
     assert all((anna, ben) == ({staying}, set()) for _, anna, ben, _ in seen)

@@ -10,7 +10,19 @@ from sqlmodel import col, select
 
 from app.db import Database
 from app.errors import AppError, NotFound
-from app.models import Artist, AuditEvent, Conversation, Message, Trace, User, new_id
+from app.models import (
+    DELETING,
+    READY,
+    Artist,
+    AuditEvent,
+    Chunk,
+    Conversation,
+    Document,
+    Message,
+    Trace,
+    User,
+    new_id,
+)
 from app.principal import Principal, Role, authenticated
 from app.services.audit import AuditLog
 from app.services.conversations import UNTITLED, ConversationService, number
@@ -252,3 +264,33 @@ def test_numbers_alone_are_ids() -> None:
     assert number("12") == 12
     for text in ("", "-1", "1.0", "٣", "0x1", "1e3", " 1", "9" * 19):
         assert number(text) == 0
+
+
+def test_a_citation_tells_that_its_document_or_its_passage_is_not_here_any_more(
+    db: Database, chats: ConversationService, lena: Principal
+) -> None:
+    rows = {
+        name: Document(kb="personal", user_id=lena.user_id, title=name, filename="f", suffix=".txt", status=status)
+        for name, status in (("here", READY), ("newer", READY), ("going", DELETING))
+    }
+    with db.session() as session:
+        session.add_all(rows.values())
+        session.flush()
+        here = Chunk(id=new_id(), document_id=rows["here"].id, version=1, number=0, page=1, start=0, end=1, text="x")
+        session.add(here)
+    cited = [("here", rows["here"].id, here.id), ("newer", rows["newer"].id, new_id()),
+             ("going", rows["going"].id, new_id()), ("gone", new_id(), new_id())]  # fmt: skip
+    citations = [
+        {"label": "P1", "document_id": document_id, "chunk_id": chunk_id, "title": name, "kb": "personal", "page": 1,
+         "quote": "x"}
+        for name, document_id, chunk_id in cited
+    ]  # fmt: skip
+    conversation = chats.create(lena).id
+    say(db, conversation, "What?", "That. [P1]", citations=citations)
+    shown = chats.messages(lena, conversation).items[1].citations
+    assert {one.title: (one.deleted, one.replaced) for one in shown} == {
+        "here": (False, False),
+        "newer": (False, True),
+        "going": (True, False),
+        "gone": (True, False),
+    }

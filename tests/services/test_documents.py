@@ -80,7 +80,8 @@ def test_when_receive_returns_file_row_and_audit_are_there_and_the_worker_is_tol
     assert document.model_dump(exclude={"id", "created"}) == {
         "title": "Management deal", "kb": "personal", "artist_id": None, "standing": "none", "status": "stored",
         "reason": None, "progress": 0.0, "pages": 0, "chunks": 0, "bytes": len(text),
-        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(), "filename": "Management deal.TXT", "version": 1,
+        "answers": False, "detail": None,
     }  # fmt: skip
     assert desk.documents.get(desk.anna, document.id) == document
     assert desk.audited(document) == [("document.receive", desk.anna.user_id, "granted")]
@@ -189,8 +190,8 @@ def test_the_same_bytes_for_the_same_owner_are_one_document(desk: Desk) -> None:
     assert desk.upload(text, artist_id=duo).id == others[2].id
 
 
-@pytest.mark.parametrize(("status", "known"), [(READY, True), (FAILED, False), (DELETING, False)])
-def test_what_failed_or_goes_is_uploaded_anew(desk: Desk, status: str, known: bool) -> None:
+@pytest.mark.parametrize(("status", "known"), [(READY, True), (FAILED, True), (DELETING, False)])
+def test_what_failed_is_tried_again_and_what_goes_is_uploaded_anew(desk: Desk, status: str, known: bool) -> None:
     text = new_id()
     first = desk.upload(text)
     desk.set(first, status=status)

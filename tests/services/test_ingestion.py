@@ -21,11 +21,16 @@ from app.indexes.readers import read_pages
 from app.models import BUILDING, DELETING, FAILED, LIVE, READY, STORED, Chunk, Document, User, new_id, now
 from app.principal import Principal, local_operator
 from app.services import ingestion as ingestion_module
+from app.services import jobs as jobs_module
+from app.services import removal as removal_module
+from app.services import turns as turns_module
 from app.services.audit import AuditLog
+from app.services.back_fill import FILL_AGAIN_SECONDS
 from app.services.documents import DocumentService
-from app.services.ingestion import FILL_AGAIN_SECONDS, Ingestion, chunk_id
+from app.services.ingestion import Ingestion, chunk_id
+from app.services.jobs import Job
 from app.services.shapes import DocumentPublic
-from tests.indexes.test_knowledge import BM25, REMOTE, Parts, open_parts
+from tests.indexes.test_knowledge import ABSENT, BM25, REMOTE, Parts, open_parts
 from tests.openai_server import OpenAIServer
 
 LONG = "\n\n".join(f"{number}. The manager receives a commission of {number} percent. " * 12 for number in range(12))
@@ -131,7 +136,8 @@ class Bench:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(ingestion_module, "now", made)
+    for module in (ingestion_module, jobs_module, removal_module, turns_module):
+        monkeypatch.setattr(module, "now", made)
     return made
 
 
@@ -166,13 +172,13 @@ def quick_reading(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_document_goes_through_its_states_to_ready(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     document_id, states = bench.upload(LONG), list[str]()
-    move = bench.ingestion._move
+    move = bench.ingestion.jobs.move
 
-    def note(document: Document, status: str, **values: Any) -> None:
-        move(document, status, **values)
+    def note(job: Job, status: str, **values: Any) -> None:
+        move(job, status, **values)
         states.append(bench.row(document_id).status)
 
-    monkeypatch.setattr(bench.ingestion, "_move", note)
+    monkeypatch.setattr(bench.ingestion.jobs, "move", note)
     assert bench.row(document_id).status == STORED
     assert bench.ingestion.run_once()
     assert states == ["parsing", "embedding", "indexing"]
@@ -259,13 +265,12 @@ def test_what_cannot_be_read_fails_with_its_reason_and_keeps_its_file(
     assert bench.row(document_id).lease_until is None
 
 
-def test_a_file_that_is_not_there_any_more_fails_after_its_attempts(bench: Bench) -> None:
+def test_a_file_that_is_not_there_any_more_fails_at_once_with_the_mend(bench: Bench) -> None:
     document_id = bench.upload()
     bench.documents.file(bench.anna, document_id)[0].unlink()
-    for _ in range(5):
-        assert bench.ingestion.run_once()
-        bench.clock.forward(400)
-    assert bench.row(document_id).status == FAILED
+    bench.work()
+    row = bench.row(document_id)
+    assert (row.status, row.reason) == (FAILED, "The file of this document is not here any more; upload it again.")
 
 
 def test_a_failed_document_may_be_tried_again(bench: Bench) -> None:
@@ -662,7 +667,7 @@ def test_a_document_added_while_a_model_was_off_is_filled_when_it_is_on_again(
 ) -> None:
     before, deleted = remote.upload(), remote.upload()
     remote.work()
-    remote.reopen(BM25)
+    remote.reopen(BM25, ABSENT)
     meanwhile = remote.upload()
     remote.documents.delete(remote.anna, deleted)
     remote.work()
@@ -741,6 +746,7 @@ def test_a_crash_while_an_index_is_filled_is_resumed(
             bench.ingestion.back_fill()
     assert bench.parts.indexes.missing("personal") == ["remote"]
     again = bench.another()
+    bench.clock.forward(61)  # the turn of the one that ended
     while again.back_fill():
         pass
     assert bench.parts.indexes.missing("personal") == []
