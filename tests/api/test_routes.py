@@ -101,7 +101,8 @@ GET POST /documents
 POST /documents/notes
 GET PATCH DELETE /documents/{document_id}
 POST /documents/{document_id}/retry
-GET /documents/{document_id}/file
+POST /documents/{document_id}/cancel
+GET PUT /documents/{document_id}/file
 POST /search
 GET POST /conversations
 GET PATCH DELETE /conversations/{conversation_id}
