@@ -1,7 +1,7 @@
 """Reading an uploaded file in a child process that may crash, hang or run out of memory without harm.
 
-Child: `python -m app.indexes.sandbox PATH SUFFIX OUTPUT [SECONDS MEMORY_MB MAX_CHARS]` imports the standard library and
-the readers, and writes JSON to OUTPUT. Parent: `read_in_child`.
+Child: `python -m app.indexes.sandbox PATH SUFFIX OUTPUT [JOB]` imports the standard library and the readers, and writes
+JSON to OUTPUT; JOB holds its limits as JSON, and the page where text recognition is asked for. Parent: `read_in_child`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,23 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UnsupportedFile
-from app.indexes.readers import Page, read_pages
+from app.indexes.limits import ReadLimits
+from app.indexes.ocr import NOTES, RecognitionFailed, joined, recognise, sentences
+from app.indexes.pages import Page
+from app.indexes.readers import READERS, read_pages, without_text
 
 if TYPE_CHECKING:
     from app.config import IngestionSettings
+
+Progress = Callable[[int, int], None]  # pages read, pages in all
 
 ROOT = Path(__file__).resolve().parents[2]  # where `-m app...` finds the package
 
@@ -36,31 +43,120 @@ TOO_MUCH_MEMORY = "Reading this file takes more memory than allowed; split it in
 
 _MAX_SENTENCE = 400  # characters; the longest of ours has half
 _OVERHEAD = 2_000_000  # bytes of JSON that are not text: 10,000 pages and their headings
+_PARTING = 0.5  # seconds a child keeps to say that recognition took too long
 _GRACE = 5  # seconds after which an orphan of a dead parent ends itself
 
 
 def read_in_child(
-    path: Path, suffix: str, limits: IngestionSettings, environment: Mapping[str, str], workdir: Path
+    path: Path,
+    suffix: str,
+    limits: IngestionSettings,
+    environment: Mapping[str, str],
+    workdir: Path,
+    progress: Progress | None = None,
 ) -> list[Page]:
-    """The pages of `path`, read by a child under time, memory and output limits; `workdir` is left as it was found.
+    """The pages of `path`, read by children under time, memory and output limits; `workdir` is left as it was found.
 
+    Text is read by one child, then each page that is a picture by one of its own, where Tesseract is installed;
+    `progress` is told after each. What was not read is in the pages' notes (`ocr.sentences`).
     Raises `UnsupportedFile` with a sentence and one of `CODES`; `FileNotFoundError` if there is no such file.
     """
     path = path.resolve(strict=True)
     workdir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="read-", dir=workdir)).resolve()
-    output = folder / "pages.json"
     try:
-        status = _run_child(path, suffix, output, limits, environment)
-        return _pages(_load(output, status, limits), limits)
+        job = {**ReadLimits.of(limits).dumped(), "seconds": limits.read_seconds, "memory_mb": limits.read_memory_mb}
+        pages = _pages(_answer(path, suffix, folder, job, limits, environment), limits)
+        if any(page.picture for page in pages):
+            pages = _recognised(path, suffix, folder, pages, limits, environment, progress)
+        elif progress is not None:
+            progress(len(pages), len(pages))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if not any(page.text.strip() for page in pages):
+        raise _silent(pages, suffix)
+    return pages
 
 
-def _run_child(path: Path, suffix: str, output: Path, limits: IngestionSettings, environment: Mapping[str, str]) -> int:
-    numbers = (math.ceil(limits.read_seconds), limits.read_memory_mb, limits.max_text_chars)
+def find_tesseract(environment: Mapping[str, str]) -> str | None:
+    """The Tesseract a child with this environment would start."""
+    return shutil.which("tesseract", path=environment.get("PATH"))
+
+
+def _recognised(
+    path: Path,
+    suffix: str,
+    folder: Path,
+    pages: list[Page],
+    limits: IngestionSettings,
+    environment: Mapping[str, str],
+    progress: Progress | None,
+) -> list[Page]:
+    """The pages with the text of those that are pictures, or with a note why they have none."""
+    tesseract = find_tesseract(environment)
+    one_thread = {**environment, "OMP_THREAD_LIMIT": "1"}
+    job = {
+        **ReadLimits.of(limits).dumped(), "seconds": limits.ocr_seconds, "memory_mb": limits.ocr_memory_mb,
+        "tesseract": tesseract, "languages": limits.ocr_languages,
+    }  # fmt: skip
+    waiting = [page.number for page in pages if page.picture]
+    done = len(pages) - len(waiting)
+    finished = list(pages)
+    for count, number in enumerate(waiting):
+        if progress is not None:
+            progress(done + count, len(pages))
+        note, text = "not_installed", ""
+        if tesseract is not None:
+            note = "too_many"
+            if count < limits.ocr_pages:
+                note, text = _recognise(path, suffix, folder, {**job, "page": number}, limits, one_thread)
+        page = pages[number - 1]
+        finished[number - 1] = replace(page, text=joined(page.text, text), note=note, picture=False)
+    if progress is not None:
+        progress(len(pages), len(pages))
+    return finished
+
+
+def _recognise(
+    path: Path,
+    suffix: str,
+    folder: Path,
+    job: dict[str, Any],
+    limits: IngestionSettings,
+    environment: Mapping[str, str],
+) -> tuple[str, str]:
+    """Note and text of one page; a page that ends its child badly costs the document nothing else."""
+    try:
+        answer = _answer(path, suffix, folder, job, limits, environment)
+        note, text = (_text(answer[name]) for name in ("note", "text"))
+    except UnsupportedFile as error:
+        return ("too_slow" if error.code == "timeout" else "failed"), ""
+    except (TypeError, KeyError, ValueError):
+        return "failed", ""
+    return (note if note in NOTES else ""), text[: limits.max_text_chars]
+
+
+def _silent(pages: list[Page], suffix: str) -> UnsupportedFile:
+    """Why no page has text."""
+    if not {page.note for page in pages} - {"", "nothing_found"}:
+        return without_text(suffix)
+    reason = sentences(pages) if len(pages) > 1 else f"This is a scan or photograph {NOTES[pages[0].note]}."
+    return UnsupportedFile(reason[:_MAX_SENTENCE], code="no_text")
+
+
+def _answer(
+    path: Path,
+    suffix: str,
+    folder: Path,
+    job: dict[str, Any],
+    limits: IngestionSettings,
+    environment: Mapping[str, str],
+) -> Any:
+    """What a child makes of the job, as JSON."""
+    output = folder / "answer.json"
+    output.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.indexes.sandbox", str(path), suffix, str(output), *map(str, numbers)],
+        [sys.executable, "-m", "app.indexes.sandbox", str(path), suffix, str(output), json.dumps(job)],
         cwd=ROOT,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -70,11 +166,12 @@ def _run_child(path: Path, suffix: str, output: Path, limits: IngestionSettings,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     try:
-        return process.wait(timeout=limits.read_seconds)
+        status = process.wait(timeout=job["seconds"])
     except subprocess.TimeoutExpired:
         raise UnsupportedFile(TOO_LONG, code="timeout") from None
     finally:
         _end(process)
+    return _load(output, status, limits)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -123,7 +220,8 @@ def _page(answer: Any) -> Page:
     headings = tuple((int(at), _text(words)) for at, words in answer["headings"])
     if not all(0 <= at <= len(text) for at, _ in headings):
         raise ValueError("a heading beyond the page")
-    return Page(int(answer["number"]), text, headings)
+    note = answer["note"] if answer["note"] in NOTES else ""
+    return Page(int(answer["number"]), text, headings, note, answer["picture"] is True)
 
 
 def _text(value: Any) -> str:
@@ -141,12 +239,17 @@ def _output_bytes(max_chars: int) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Read one file and write `{"pages": [...]}` or `{"error": {"sentence", "code"}}`; 0 unless that failed."""
+    """Read one file, or recognise one page of it, and write what came of it; 0 unless that failed.
+
+    `{"pages": [...]}`, `{"note", "text"}` or `{"error": {"sentence", "code"}}`.
+    """
     path, suffix, output = Path(arguments[0]), arguments[1], Path(arguments[2])
-    seconds, memory_mb, max_chars = (int(number) for number in arguments[3:6] or (60, 700, 20_000_000))
-    _limit(seconds, memory_mb, _output_bytes(max_chars))
+    job = json.loads(arguments[3]) if len(arguments) > 3 else {}
+    seconds, limits = float(job.get("seconds", 60)), ReadLimits.parsed(job)
+    _limit(math.ceil(seconds), int(job.get("memory_mb", 700)), _output_bytes(limits.max_text_chars))
+    tempfile.tempdir = str(output.parent)  # the parent empties it, however this ends
     try:
-        answer = _read(path, suffix, max_chars)
+        answer = _recognise_page(path, suffix, job, limits, seconds) if "page" in job else _read(path, suffix, limits)
     except UnsupportedFile as error:
         answer = _error(error.sentence, error.code)
     except MemoryError:
@@ -157,11 +260,26 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _read(path: Path, suffix: str, max_chars: int) -> dict[str, Any]:
-    pages = read_pages(path, suffix)
-    if sum(len(page.text) for page in pages) > max_chars:
+def _read(path: Path, suffix: str, limits: ReadLimits) -> dict[str, Any]:
+    pages = read_pages(path, suffix, limits)
+    if sum(len(page.text) for page in pages) > limits.max_text_chars:
         raise UnsupportedFile(TOO_BIG, code="too_big")
-    return {"pages": [{"number": page.number, "text": page.text, "headings": page.headings} for page in pages]}
+    return {"pages": [asdict(page) for page in pages]}
+
+
+def _recognise_page(path: Path, suffix: str, job: dict[str, Any], limits: ReadLimits, seconds: float) -> dict[str, Any]:
+    render = READERS[suffix].render
+    assert render is not None, "only pages that can be rendered wait for recognition"
+    began = time.monotonic()
+    picture, dpi = render(path, int(job["page"]), limits)
+    left = seconds - (time.monotonic() - began) - _PARTING
+    try:
+        text = recognise(picture, dpi, str(job["tesseract"]), str(job["languages"]), max(0.1, left))
+    except subprocess.TimeoutExpired:
+        return {"note": "too_slow", "text": ""}
+    except (RecognitionFailed, OSError):
+        return {"note": "failed", "text": ""}
+    return {"note": "" if text else "nothing_found", "text": text}
 
 
 def _error(sentence: str, code: str) -> dict[str, Any]:

@@ -92,10 +92,10 @@ def test_foreign_encryption_counts_as_a_password(tmp_path: Path) -> None:
     assert refusal(tmp_path / "drm.pdf", ".pdf")[0] == "needs_password"
 
 
-def test_pictures_only(tmp_path: Path) -> None:
-    code, sentence = refusal(make_pdf(tmp_path / "scan.pdf", ["", ""]), ".pdf")
+def test_blank_pages_only(tmp_path: Path) -> None:
+    code, sentence = refusal(make_pdf(tmp_path / "blank.pdf", ["", ""]), ".pdf")
     assert code == "no_text"
-    assert sentence.startswith("The pages hold pictures, not text")
+    assert sentence.startswith("No text was found on the pages")
 
 
 def test_truncated(tmp_path: Path) -> None:
