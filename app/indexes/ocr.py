@@ -7,7 +7,6 @@ import io
 import subprocess
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from pathlib import Path
 
 from app.indexes.pages import Page, normalise
 
@@ -100,7 +99,7 @@ def _ranges(numbers: list[int]) -> Iterator[str]:
         yield str(found[0]) if len(found) == 1 else f"{found[0]}-{found[-1]}"
 
 
-def languages_of(tesseract: Path) -> list[str]:
+def languages_of(tesseract: str) -> list[str]:
     """The languages this Tesseract has data for; none if it does not run."""
     try:
         done = subprocess.run([tesseract, "--list-langs"], capture_output=True, timeout=10, check=False)

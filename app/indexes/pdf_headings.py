@@ -13,6 +13,7 @@ LARGER = 1.15  # times the size of the document's running text
 BOLD = 600  # font weight; regular is 400, medium 500
 MAX_CHARS = 100  # of a heading; longer lines are text
 MAX_SHARE = 0.4  # of a page's lines: where more would be headings, the signs mean something else
+RUNNING = 3  # pages; a line on so many is a header or footer
 MIN_LINES = 8  # of the document, fewer say nothing about its running text
 
 _END_OF_SENTENCE = re.compile(r"[.;:,!?…-]$")
@@ -66,7 +67,9 @@ def headings_of(pages: Sequence[Sequence[PdfLine]]) -> list[list[PdfLine]]:
         return [[] for _ in pages]
     body = sizes.most_common(1)[0][0]
     is_bold_telling = weights[True] < weights[False] / 3
-    return [_chosen(page, body, is_bold_telling) for page in pages]
+    places = Counter(text for page in pages for text in {line.text for line in page})
+    running = frozenset(text for text, number in places.items() if number >= RUNNING)
+    return [_chosen([line for line in page if line.text not in running], body, is_bold_telling) for page in pages]
 
 
 def _chosen(lines: Sequence[PdfLine], body: float, is_bold_telling: bool) -> list[PdfLine]:

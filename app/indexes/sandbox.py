@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ TOO_MUCH_MEMORY = "Reading this file takes more memory than allowed; split it in
 
 _MAX_SENTENCE = 400  # characters; the longest of ours has half
 _OVERHEAD = 2_000_000  # bytes of JSON that are not text: 10,000 pages and their headings
+LOOK_SECONDS = 0.2  # how soon reading ends after it was stopped
 _PARTING = 0.5  # seconds a child keeps to say that recognition took too long
 _GRACE = 5  # seconds after which an orphan of a dead parent ends itself
 
@@ -53,24 +54,29 @@ def read_in_child(
     limits: IngestionSettings,
     environment: Mapping[str, str],
     workdir: Path,
-    progress: Progress | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    progress: Progress = lambda _done, _total: None,
 ) -> list[Page]:
     """The pages of `path`, read by children under time, memory and output limits; `workdir` is left as it was found.
 
     Text is read by one child, then each page that is a picture by one of its own, where Tesseract is installed;
-    `progress` is told after each. What was not read is in the pages' notes (`ocr.sentences`).
+    `progress` is told after each. What was not read is in the pages' notes (`ocr.sentences`). The child at work is ended,
+    and `TOO_LONG` raised, when `stopped` says so.
+
     Raises `UnsupportedFile` with a sentence and one of `CODES`; `FileNotFoundError` if there is no such file.
     """
     path = path.resolve(strict=True)
     workdir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="read-", dir=workdir)).resolve()
+    run = _Run(path, suffix, folder, limits, environment, stopped)
     try:
-        job = {**ReadLimits.of(limits).dumped(), "seconds": limits.read_seconds, "memory_mb": limits.read_memory_mb}
-        pages = _pages(_answer(path, suffix, folder, job, limits, environment), limits)
-        if any(page.picture for page in pages):
-            pages = _recognised(path, suffix, folder, pages, limits, environment, progress)
-        elif progress is not None:
-            progress(len(pages), len(pages))
+        pages = run.pages()
+        done = sum(not page.picture for page in pages)
+        progress(done, len(pages))
+        for page in run.recognised([page for page in pages if page.picture]):
+            pages[page.number - 1] = page
+            done += 1
+            progress(done, len(pages))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if not any(page.text.strip() for page in pages):
@@ -83,57 +89,70 @@ def find_tesseract(environment: Mapping[str, str]) -> str | None:
     return shutil.which("tesseract", path=environment.get("PATH"))
 
 
-def _recognised(
-    path: Path,
-    suffix: str,
-    folder: Path,
-    pages: list[Page],
-    limits: IngestionSettings,
-    environment: Mapping[str, str],
-    progress: Progress | None,
-) -> list[Page]:
-    """The pages with the text of those that are pictures, or with a note why they have none."""
-    tesseract = find_tesseract(environment)
-    one_thread = {**environment, "OMP_THREAD_LIMIT": "1"}
-    job = {
-        **ReadLimits.of(limits).dumped(), "seconds": limits.ocr_seconds, "memory_mb": limits.ocr_memory_mb,
-        "tesseract": tesseract, "languages": limits.ocr_languages,
-    }  # fmt: skip
-    waiting = [page.number for page in pages if page.picture]
-    done = len(pages) - len(waiting)
-    finished = list(pages)
-    for count, number in enumerate(waiting):
-        if progress is not None:
-            progress(done + count, len(pages))
-        note, text = "not_installed", ""
-        if tesseract is not None:
-            note = "too_many"
-            if count < limits.ocr_pages:
-                note, text = _recognise(path, suffix, folder, {**job, "page": number}, limits, one_thread)
-        page = pages[number - 1]
-        finished[number - 1] = replace(page, text=joined(page.text, text), note=note, picture=False)
-    if progress is not None:
-        progress(len(pages), len(pages))
-    return finished
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One file and what its children may do."""
 
+    path: Path
+    suffix: str
+    folder: Path
+    limits: IngestionSettings
+    environment: Mapping[str, str]
+    stopped: Callable[[], bool]
 
-def _recognise(
-    path: Path,
-    suffix: str,
-    folder: Path,
-    job: dict[str, Any],
-    limits: IngestionSettings,
-    environment: Mapping[str, str],
-) -> tuple[str, str]:
-    """Note and text of one page; a page that ends its child badly costs the document nothing else."""
-    try:
-        answer = _answer(path, suffix, folder, job, limits, environment)
-        note, text = (_text(answer[name]) for name in ("note", "text"))
-    except UnsupportedFile as error:
-        return ("too_slow" if error.code == "timeout" else "failed"), ""
-    except (TypeError, KeyError, ValueError):
-        return "failed", ""
-    return (note if note in NOTES else ""), text[: limits.max_text_chars]
+    def pages(self) -> list[Page]:
+        return _pages(
+            self._answer({"seconds": self.limits.read_seconds, "memory_mb": self.limits.read_memory_mb}), self.limits
+        )
+
+    def recognised(self, waiting: list[Page]) -> Iterator[Page]:
+        """These pages with the text on them, or with a note why they have none."""
+        tesseract = find_tesseract(self.environment)
+        for count, page in enumerate(waiting):
+            note, text = "too_many", ""
+            if tesseract is None:
+                note = "not_installed"
+            elif count < self.limits.ocr_pages:
+                note, text = self._recognise(page, tesseract)
+            yield replace(page, text=joined(page.text, text), note=note, picture=False)
+
+    def _recognise(self, page: Page, tesseract: str) -> tuple[str, str]:
+        """Note and text of one page; a page that ends its child badly costs the document nothing else."""
+        job = {
+            "seconds": self.limits.ocr_seconds, "memory_mb": self.limits.ocr_memory_mb, "page": page.number,
+            "tesseract": tesseract, "languages": self.limits.ocr_languages,
+        }  # fmt: skip
+        try:
+            answer = self._answer(job)
+            note, text = (_text(answer[name]) for name in ("note", "text"))
+        except UnsupportedFile as error:
+            if self.stopped():
+                raise
+            return ("too_slow" if error.code == "timeout" else "failed"), ""
+        except (TypeError, KeyError, ValueError):
+            return "failed", ""
+        return (note if note in NOTES else ""), text[: self.limits.max_text_chars]
+
+    def _answer(self, job: Mapping[str, Any]) -> Any:
+        """What a child makes of the job, as JSON."""
+        output = self.folder / "answer.json"
+        output.unlink(missing_ok=True)
+        told = json.dumps({**ReadLimits.of(self.limits).dumped(), **job})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.indexes.sandbox", str(self.path), self.suffix, str(output), told],
+            cwd=ROOT,
+            env={**self.environment, "OMP_THREAD_LIMIT": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # libraries print pieces of the document there
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        try:
+            status = _wait(process, job["seconds"], self.stopped)
+        finally:
+            _end(process)
+        return _load(output, status, self.limits)
 
 
 def _silent(pages: list[Page], suffix: str) -> UnsupportedFile:
@@ -144,34 +163,12 @@ def _silent(pages: list[Page], suffix: str) -> UnsupportedFile:
     return UnsupportedFile(reason[:_MAX_SENTENCE], code="no_text")
 
 
-def _answer(
-    path: Path,
-    suffix: str,
-    folder: Path,
-    job: dict[str, Any],
-    limits: IngestionSettings,
-    environment: Mapping[str, str],
-) -> Any:
-    """What a child makes of the job, as JSON."""
-    output = folder / "answer.json"
-    output.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.indexes.sandbox", str(path), suffix, str(output), json.dumps(job)],
-        cwd=ROOT,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,  # libraries print pieces of the document there
-        start_new_session=True,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
-    try:
-        status = process.wait(timeout=job["seconds"])
-    except subprocess.TimeoutExpired:
-        raise UnsupportedFile(TOO_LONG, code="timeout") from None
-    finally:
-        _end(process)
-    return _load(output, status, limits)
+def _wait(process: subprocess.Popen[bytes], seconds: float, stopped: Callable[[], bool]) -> int:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not stopped():
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
+    raise UnsupportedFile(TOO_LONG, code="timeout")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -18,6 +18,7 @@ from app.errors import AppError, UnsupportedFile
 from app.indexes.chunking import Chunker
 from app.indexes.embeddings import EmbeddingFailed
 from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
+from app.indexes.ocr import sentences
 from app.indexes.readers import Page
 from app.indexes.sandbox import read_in_child
 from app.indexes.writer import IndexWriter, Passage
@@ -178,7 +179,8 @@ class Ingestion:
             session.flush()
             if self._still_wanted(session, document):
                 session.add_all(chunks)
-        self._move(document, EMBEDDING, progress=READ_SHARE, pages=len(pages), chunks=len(chunks))
+        noted = sentences(pages) or None  # stays when the document is ready
+        self._move(document, EMBEDDING, progress=READ_SHARE, pages=len(pages), chunks=len(chunks), reason=noted)
         return self.passages(document, chunks)
 
     def cut(self, document: Document, pages: Sequence[Page]) -> list[Chunk]:
@@ -220,7 +222,6 @@ class Ingestion:
                 .values(
                     status=READY,
                     progress=1.0,
-                    reason=None,
                     attempts=0,
                     next_attempt=None,
                     lease_until=None,
