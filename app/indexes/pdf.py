@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -184,18 +185,29 @@ def _mend_words(texts: list[str]) -> list[str]:
     break only at true hyphens, justified papers anywhere).
     """
     whole = "\n".join(texts)
-    broken = set(_BROKEN_WORD.findall(whole))
-    if not broken:
+    if "\ufffe" not in whole and "\x02" not in whole:
         return texts
-    known = set(re.findall(r"\w+(?:-\w+)*", _BROKEN_WORD.sub(" ", whole).lower()))
+    broken: set[tuple[str, str]] = set()
+
+    def note(match: re.Match[str]) -> str:
+        broken.add((match[1], match[2]))
+        return " "
+
+    known = set(re.findall(r"\w+(?:-\w+)*", _replaced(whole, note).lower()))
     joined = {(left, right) for left, right in broken if (left + right).lower() in known}
     hyphened = {(left, right) for left, right in broken if f"{left}-{right}".lower() in known}
     if len(joined) > len(hyphened):
         joined |= {pair for pair in broken - hyphened if _is_one_word(*pair)}
     return [
-        _BROKEN_WORD.sub(lambda match: ("" if match.groups() in joined else "-").join(match.groups()), text)
-        for text in texts
+        _replaced(text, lambda match: ("" if match.groups() in joined else "-").join(match.groups())) for text in texts
     ]
+
+
+def _replaced(text: str, by: Callable[[re.Match[str]], str]) -> str:
+    """Only in lines that hold the sign: looking for words around one takes as long as pdfium itself."""
+    return "\n".join(
+        _BROKEN_WORD.sub(by, line) if "\ufffe" in line or "\x02" in line else line for line in text.split("\n")
+    )
 
 
 def _is_one_word(left: str, right: str) -> bool:

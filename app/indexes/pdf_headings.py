@@ -11,6 +11,7 @@ from typing import Any
 
 LARGER = 1.15  # times the size of the document's running text
 BOLD = 600  # font weight; regular is 400, medium 500
+SAMPLED = 4  # of so many lines of running text one is measured: each takes four calls into pdfium
 MAX_CHARS = 100  # of a heading; longer lines are text
 MAX_SHARE = 0.4  # of a page's lines: where more would be headings, the signs mean something else
 RUNNING = 3  # pages; a line on so many is a header or footer
@@ -44,7 +45,9 @@ def lines_of(raw: Any, words: Any, text: str) -> Iterator[PdfLine]:
     matrix = raw.FS_MATRIX()
     at = 0
     for number, line in enumerate(text.split("\n")):
-        if (stripped := line.strip()) and _LETTER.search(stripped):
+        stripped = line.strip()
+        is_text = len(stripped) > MAX_CHARS or stripped.endswith((",", ";"))
+        if _LETTER.search(stripped) and (number % SAMPLED == 0 or not is_text):
             first = at + len(line) - len(line.lstrip())
             last = at + len(line.rstrip()) - 1
             size = raw.FPDFText_GetFontSize(words, first)
