@@ -81,7 +81,7 @@ class Run:
             self.outcomes.append(outcome)
 
     def _search(self, snippet: str, document_id: str) -> tuple[bool, bool]:
-        query = unicodedata.normalize("NFKC", re.sub(r"[\x00-\x1f\u202a-\u202e]", " ", snippet)).strip()
+        query = unicodedata.normalize("NFKC", re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e]", " ", snippet)).strip()
         if not query:  # the index has nothing to look for
             return True, True
         request = SearchRequest(query=query[:LONGEST_QUERY], top_k=10)
@@ -93,17 +93,18 @@ class Run:
 
 
 def holds(text: str, snippet: str) -> bool:
-    """The snippet's characters in the text, spaces and direction marks apart; right-to-left ones in any order, for the
-    index's own reader wrote them backwards.
+    """The snippet's characters in the text, spaces and direction marks apart. Right-to-left ones in any order, for the
+    index's own reader wrote them backwards; words in any order too, for it cut lines and columns otherwise.
     """
     inside, looked_for = letters(text), letters(snippet)
     if any(unicodedata.bidirectional(character) in ("R", "AL") for character in looked_for):
         return Counter(looked_for) <= Counter(inside * 4)
-    return looked_for in inside
+    words = re.findall(r"\w+", snippet.lower())
+    return looked_for in inside or (len(words) > 1 and set(words) <= set(re.findall(r"\w+", text.lower())))
 
 
 def letters(text: str) -> str:
-    return re.sub(r"[\s\x00-\x1f\u00ad\u202a-\u202e|-]", "", unicodedata.normalize("NFKC", text))
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f\u00ad\u202a-\u202e|-]", "", unicodedata.normalize("NFKC", text))
 
 
 def rows() -> list[dict[str, str]]:
