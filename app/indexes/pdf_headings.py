@@ -53,9 +53,18 @@ def lines_of(raw: Any, words: Any, text: str) -> Iterator[PdfLine]:
             size = raw.FPDFText_GetFontSize(words, first)
             if raw.FPDFText_GetMatrix(words, first, ctypes.byref(matrix)):  # some write size 1 and scale the page
                 size *= (matrix.c**2 + matrix.d**2) ** 0.5
-            bold = all(raw.FPDFText_GetFontWeight(words, place) >= BOLD for place in (first, last))
+            bold = not is_text and all(_is_bold(raw, words, place) for place in (first, last))
             yield PdfLine(number, stripped, round(size, 1), bold)
         at += len(line) + 1
+
+
+def _is_bold(raw: Any, words: Any, place: int) -> bool:
+    """By its weight, or by the font's name: the fonts every PDF may use without carrying them tell no weight."""
+    if raw.FPDFText_GetFontWeight(words, place) >= BOLD:
+        return True
+    name = ctypes.create_string_buffer(64)
+    raw.FPDFText_GetFontInfo(words, place, name, len(name), None)
+    return b"bold" in name.value.lower()
 
 
 def headings_of(pages: Sequence[Sequence[PdfLine]]) -> list[list[PdfLine]]:

@@ -84,7 +84,8 @@ class Run:
         query = unicodedata.normalize("NFKC", re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e]", " ", snippet)).strip()
         if not query:  # the index has nothing to look for
             return True, True
-        request = SearchRequest(query=query[:LONGEST_QUERY], top_k=10)
+        too_short = len(query) < 5  # "Test" is in twenty files: looked for in this one alone
+        request = SearchRequest(query=query[:LONGEST_QUERY], top_k=10, documents=[document_id] if too_short else None)
         hits = asyncio.run(self.services.search.search(self.owner, request)).hits
         with self.services.db.reading() as session:
             own = set(session.exec(select(Chunk.text).where(Chunk.document_id == document_id)).all())
