@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw
 
 from app.config import IngestionSettings, child_environment
 from app.errors import UnsupportedFile
-from app.indexes import sandbox
+from app.indexes import pictures, sandbox
+from app.indexes.limits import ReadLimits
 from app.indexes.ocr import joined, sentences, text_of
 from app.indexes.pages import Page
 from app.indexes.readers import read_pages
@@ -102,6 +103,16 @@ def test_photographs(tmp_path: Path, paper: Image.Image, kind: str) -> None:
     found = set(page.text.lower().split())
     wanted = set(CONTRACT[1].lower().split())
     assert len(found & wanted) > 0.9 * len(wanted)
+
+
+def test_a_photograph_is_set_upright_and_measured(tmp_path: Path, paper: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    paper.rotate(90, expand=True).save(tmp_path / "a.jpg", exif=exif)
+    picture, dpi = pictures.render(tmp_path / "a.jpg", 1, ReadLimits())
+    kind, width, height = picture[:20].split()[:3]
+    assert (kind, int(width), int(height)) == (b"P5", paper.width, paper.height)
+    assert 190 < dpi < 210
 
 
 @needs_tesseract

@@ -53,6 +53,12 @@ def test_every_passage_begins_with_the_header(tmp_path: Path, chunker: Chunker) 
     assert sum(piece.text.count("Napster") for piece in pieces) == 500
 
 
+@pytest.mark.parametrize("rows", range(8, 40, 2))
+def test_the_last_rows_are_not_cut_off_from_the_header(tmp_path: Path, chunker: Chunker, rows: int) -> None:
+    pieces = chunker.cut(read_bytes(tmp_path, statement(rows).encode(), ".csv"))
+    assert all(piece.text.startswith(HEADER) for piece in pieces)
+
+
 @needs_shared
 @pytest.mark.parametrize("path", sorted((SHARED / "csv").glob("*")), ids=lambda path: path.name[:40])
 def test_statements_of_the_trade(path: Path, chunker: Chunker) -> None:
