@@ -12,6 +12,7 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageDraw
 
+from app.commands.upkeep import _text_recognition
 from app.config import IngestionSettings, child_environment
 from app.errors import UnsupportedFile
 from app.indexes import pictures, sandbox
@@ -20,6 +21,7 @@ from app.indexes.ocr import joined, sentences, text_of
 from app.indexes.pages import Page
 from app.indexes.readers import read_pages
 from app.indexes.sandbox import find_tesseract, read_in_child
+from tests.conftest import settings_in
 from tests.documents import CONTRACT, make_contract_pdf, make_pdf, refusal
 
 needs_tesseract = pytest.mark.skipif(
@@ -208,3 +210,13 @@ def test_pages_of_one_reason_share_a_sentence() -> None:
     assert said.startswith("Pages 3 and 7-9 are scans not read; install Tesseract")
     assert said.endswith("Page 5 is a scan without text that could be recognised.")
     assert len(said) < sandbox._MAX_SENTENCE
+
+
+@needs_tesseract
+def test_doctor_tells_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = _text_recognition(settings_in(tmp_path))
+    assert (told["status"], told["detail"]) == ("ok", "Tesseract reads eng.")
+    told = _text_recognition(settings_in(tmp_path, ingestion={"ocr_languages": "eng+xxx"}))
+    assert (told["status"], told["detail"][:27]) == ("degraded", "Tesseract has no data for x")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert _text_recognition(settings_in(tmp_path))["status"] == "off"
