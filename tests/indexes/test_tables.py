@@ -16,6 +16,7 @@ from app.indexes.limits import ReadLimits
 from app.indexes.model_files import tokenizer_file
 from app.indexes.pages import Page
 from app.indexes.readers import read_pages
+from app.indexes.tables import _packed
 from tests.documents import SHARED, needs_shared, read_bytes, refusal
 
 HEADER = "Store | Title | Earnings (USD)"
@@ -141,3 +142,10 @@ def test_excel_that_is_broken(tmp_path: Path) -> None:
     data = (tmp_path / "a.xlsx").read_bytes()
     (tmp_path / "a.xlsx").write_bytes(data[: len(data) // 2])
     assert refusal(tmp_path / "a.xlsx", ".xlsx")[0] == "damaged"
+
+
+def test_the_last_two_groups_share_their_rows() -> None:
+    """A last group of one row would be too small for a chunk, and be cut off the group before without its header."""
+    groups = _packed([(number, "word " * 10) for number in range(21)], 120)
+    assert [len(group) for group in groups] == [10, 6, 5]
+    assert [number for group in groups for number, _ in group] == list(range(21))
