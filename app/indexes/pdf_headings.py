@@ -12,7 +12,7 @@ from typing import Any
 LARGER = 1.15  # times the size of the document's running text
 BOLD = 600  # font weight; regular is 400, medium 500
 SAMPLED = 4  # of so many lines of running text one is measured: each takes four calls into pdfium
-MAX_CHARS = 100  # of a heading; longer lines are text
+MAX_CHARS = 80  # of a heading; longer lines are text
 MAX_SHARE = 0.4  # of a page's lines: where more would be headings, the signs mean something else
 RUNNING = 3  # pages; a line on so many is a header or footer
 MIN_LINES = 8  # of the document, fewer say nothing about its running text
@@ -46,8 +46,8 @@ def lines_of(raw: Any, words: Any, text: str) -> Iterator[PdfLine]:
     at = 0
     for number, line in enumerate(text.split("\n")):
         stripped = line.strip()
-        is_text = len(stripped) > MAX_CHARS or stripped.endswith((",", ";"))
-        if _LETTER.search(stripped) and (number % SAMPLED == 0 or not is_text):
+        is_text = len(stripped) > MAX_CHARS or stripped[:1].islower() or stripped.endswith((",", ";"))
+        if (number % SAMPLED == 0 or not is_text) and _LETTER.search(stripped):
             first = at + len(line) - len(line.lstrip())
             last = at + len(line.rstrip()) - 1
             size = raw.FPDFText_GetFontSize(words, first)
