@@ -11,7 +11,7 @@ from typing import Any
 
 LARGER = 1.15  # times the size of the document's running text
 BOLD = 600  # font weight; regular is 400, medium 500
-SAMPLED = 4  # of so many lines of running text one is measured: each takes four calls into pdfium
+SAMPLED = 10  # of so many lines of running text one is measured: each takes four calls into pdfium
 MAX_CHARS = 80  # of a heading; longer lines are text
 MAX_SHARE = 0.4  # of a page's lines: where more would be headings, the signs mean something else
 RUNNING = 3  # pages; a line on so many is a header or footer
