@@ -2,6 +2,8 @@
 FROM python:3.12-slim
 
 # libgl and friends are not needed: pdfium, onnxruntime and qdrant-edge ship their own libraries.
+# tesseract-ocr reads scans and photographs; other languages: add tesseract-ocr-deu and so on, and set ingestion.ocr_languages.
+RUN apt-get update && apt-get install --yes --no-install-recommends tesseract-ocr && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 manager
 WORKDIR /srv
 

@@ -123,6 +123,17 @@ class IngestionSettings(Section):
     reserve_mb: int = Field(64, ge=0)
     read_memory_mb: int = Field(700, ge=128)
     max_text_chars: int = Field(20_000_000, ge=1000)
+    max_pages: int = Field(10_000, ge=1)
+    archive_members: int = Field(2000, ge=10)
+    archive_bytes: int = Field(100_000_000, ge=1_000_000)
+    archive_ratio: int = Field(100, ge=10)
+    picture_pixels: int = Field(80_000_000, ge=1_000_000)
+    table_cells: int = Field(2_000_000, ge=1000)
+    attachments: int = Field(50, ge=0)
+    ocr_languages: str = Field("eng", pattern=r"^[A-Za-z][\w/]*(\+[A-Za-z][\w/]*)*$")
+    ocr_seconds: float = Field(20.0, gt=0)
+    ocr_memory_mb: int = Field(600, ge=256)
+    ocr_pages: int = Field(200, ge=0)
 
 
 def is_private_way(address: str) -> bool:
@@ -286,7 +297,8 @@ def quiet_libraries(data_dir: Path) -> None:
 
 def child_environment() -> dict[str, str]:
     """The environment of a child process: what an interpreter needs to start, and no secret."""
-    names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV", "PYTHONPATH")
+    names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV", "PYTHONPATH",
+             "TESSDATA_PREFIX")  # fmt: skip
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

@@ -5,44 +5,62 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from xml.parsers import expat
 
 from app.errors import UnsupportedFile
+from app.indexes.limits import ReadLimits
 
-MAX_MEMBERS = 2000
-MAX_BYTES = 100_000_000  # unpacked; a long novel with pictures is a tenth of this, a bomb ten times as much
 MAX_DIRECTORY_BYTES = 1_000_000  # 2000 members of 500 bytes; zipfile reads the whole list into memory on opening
 _TAIL = 22 + 65_535  # end record and its longest comment (APPNOTE 4.3.16)
 _BLOCK = 1 << 16
+_LOCAL_HEADER = 30  # and a name at the least (APPNOTE 4.3.7)
+_SMALL = 5_000_000  # bytes; harmless whatever they were packed to
 _XML = (".xml", ".rels")
 
 DAMAGED = "This file is damaged or incomplete; save a fresh copy in the program that made it and upload that."
 
 
-def open_archive(path: Path) -> zipfile.ZipFile:
+def open_archive(path: Path, limits: ReadLimits) -> zipfile.ZipFile:
     """Open a zip after judging its list of members; cheap, and safe for any process.
 
     Raises `UnsupportedFile`: damaged, or too_big by the list's own account.
     """
-    _check_directory(path)
+    _check_directory(path, limits)
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError):
         raise UnsupportedFile(DAMAGED, code="damaged") from None
     members = archive.infolist()
-    if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_BYTES:
+    unpacked = sum(member.file_size for member in members)
+    if len(members) > limits.archive_members or unpacked > _most(path, limits):
         archive.close()
-        raise _too_big()
+        raise _too_big(limits)
+    if _overlap(members):
+        archive.close()
+        raise UnsupportedFile(DAMAGED, code="damaged")
     return archive
 
 
-def check_archive(archive: zipfile.ZipFile) -> None:
+def _most(path: Path, limits: ReadLimits) -> int:
+    """Bytes this archive may unpack to; small ones may have any ratio, for a page of spaces packs well."""
+    return min(limits.archive_bytes, max(_SMALL, path.stat().st_size * limits.archive_ratio))
+
+
+def _overlap(members: list[zipfile.ZipInfo]) -> bool:
+    """Whether two members share packed bytes: how a few kB unpack to many GB without any of them being large."""
+    spans = sorted((one.header_offset, one.header_offset + _LOCAL_HEADER + one.compress_size) for one in members)
+    return any(end > begin for (_, end), (begin, _) in pairwise(spans))
+
+
+def check_archive(archive: zipfile.ZipFile, limits: ReadLimits) -> None:
     """Unpack every member once, into nothing: sizes in headers may lie, so the bytes are counted.
 
-    Raises `UnsupportedFile`: too_big past `MAX_BYTES`, needs_password, damaged (also: any XML part with a DOCTYPE).
+    Raises `UnsupportedFile`: too_big past the limits, needs_password, damaged (also: any XML part with a DOCTYPE).
     """
-    left = MAX_BYTES
+    assert archive.filename is not None, "opened by path"
+    left = _most(Path(archive.filename), limits)
     for member in archive.infolist():
         if member.flag_bits & 1:
             raise UnsupportedFile(
@@ -54,12 +72,12 @@ def check_archive(archive: zipfile.ZipFile) -> None:
         ):  # OPC allows no other; zipfile caps no other
             raise UnsupportedFile(DAMAGED, code="damaged")
         try:
-            left -= _drain(archive, member, left)
+            left -= _drain(archive, member, left, limits)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError):
             raise UnsupportedFile(DAMAGED, code="damaged") from None
 
 
-def _check_directory(path: Path) -> None:
+def _check_directory(path: Path, limits: ReadLimits) -> None:
     """Read the end record alone. Zip64 would lift every limit, and no document needs it."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
@@ -70,11 +88,11 @@ def _check_directory(path: Path) -> None:
         raise UnsupportedFile(DAMAGED, code="damaged")
     entries, directory_bytes = struct.unpack_from("<HL", tail, at + 10)
     zip64 = tail[max(0, at - 20) : at].startswith(b"PK\x06\x07")
-    if entries > MAX_MEMBERS or directory_bytes > MAX_DIRECTORY_BYTES or zip64:
-        raise _too_big()
+    if entries > limits.archive_members or directory_bytes > MAX_DIRECTORY_BYTES or zip64:
+        raise _too_big(limits)
 
 
-def _drain(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> int:
+def _drain(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int, limits: ReadLimits) -> int:
     """Read one member block by block; its true size in bytes."""
     size = 0
     prolog = _prolog_parser() if member.filename.lower().endswith(_XML) else None
@@ -82,7 +100,7 @@ def _drain(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> int:
         while block := file.read(_BLOCK):
             size += len(block)
             if size > left:
-                raise _too_big()
+                raise _too_big(limits)
             if prolog is not None and _is_past_prolog(prolog, block):
                 prolog = None
     return size
@@ -119,8 +137,9 @@ def _reach_root(*_: object) -> None:
     raise _RootReached
 
 
-def _too_big() -> UnsupportedFile:
+def _too_big(limits: ReadLimits) -> UnsupportedFile:
     return UnsupportedFile(
-        "This file unpacks to more than 100 MB or 2000 parts; take out large pictures or split it, and upload that.",
+        f"This file unpacks to more than {limits.archive_bytes // 1_000_000} MB, {limits.archive_members} parts or "
+        f"{limits.archive_ratio} times its size; take out large pictures or split it, and upload that.",
         code="too_big",
     )

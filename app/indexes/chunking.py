@@ -13,7 +13,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from app.config import ChunkingSettings
-from app.indexes.readers import Page
+from app.indexes.pages import Page
 
 VERSION = 1  # raise it when the same pages and numbers would be cut elsewhere; stored chunks are then stale
 
@@ -32,6 +32,7 @@ _TAIL = 0.25  # of a chunk: no page ends in a smaller one of new text
 _LINE_START = re.compile(r"\n(?=[^\n])")
 _PARAGRAPH_START = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_START = re.compile(r"""[.!?…]["'”’»)\]]*\s+(?=[^\sa-z])|[。！？][」』”]*\s*""")
+_ROW = re.compile(r"^.*\S \| .*$", re.MULTILINE)  # of a table, as the readers and Markdown write one
 _ABBREVIATION = re.compile(
     r"(?:^|\n)[^\S\n]*\d{1,2}(?:\.\d+)*\.\s+$|"  # the number of a clause
     r"(?i:(?:^|[\s(])(?:[a-z]|(?:[a-z]\.)+[a-z]|mr|mrs|ms|dr|prof|st|inc|ltd|co|corp|llc|nos?|art|sec|para|cl|ex|vs|cf|ca)"
@@ -249,11 +250,21 @@ def _ranks(page: Page, starts: Sequence[int]) -> bytearray:
         SENTENCE,
     )
     mark(_PARAGRAPH_START.finditer(text), PARAGRAPH)
+    for row in (
+        _ROW.finditer(text) if " | " in text else ()
+    ):  # cut between rows rather than in one, whatever stands there
+        begin, behind = bisect_left(starts, row.start()), bisect_left(starts, row.end())
+        ranks[begin] = max(ranks[begin], SENTENCE)
+        ranks[behind] = max(ranks[behind], SENTENCE)
+        for unit in range(begin + 1, behind):
+            ranks[unit] = min(ranks[unit], WORD)
     above = -1
-    for offset, _ in page.headings:
+    for offset, words in page.headings:
         line_end = text.find("\n", offset)
-        begin, behind = bisect_left(starts, offset), bisect_left(starts, line_end if line_end >= 0 else len(text))
+        line_end = line_end if line_end >= 0 else len(text)
+        begin = bisect_left(starts, offset)
         ranks[begin] = INSIDE if begin == above else HEADING  # headings in a row stay together
-        above = behind
+        is_written = words in " ".join(text[offset:line_end].split())  # tables' are not: "Rows 2-9" stands nowhere
+        above = bisect_left(starts, line_end) if is_written else -1
     ranks[0] = INSIDE
     return ranks

@@ -1,7 +1,7 @@
 """Reading an uploaded file in a child process that may crash, hang or run out of memory without harm.
 
-Child: `python -m app.indexes.sandbox PATH SUFFIX OUTPUT [SECONDS MEMORY_MB MAX_CHARS]` imports the standard library and
-the readers, and writes JSON to OUTPUT. Parent: `read_in_child`.
+Child: `python -m app.indexes.sandbox PATH SUFFIX OUTPUT [JOB]` imports the standard library and the readers, and writes
+JSON to OUTPUT; JOB holds its limits as JSON, and the page where text recognition is asked for. Parent: `read_in_child`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UnsupportedFile
-from app.indexes.readers import Page, read_pages
+from app.indexes.limits import ReadLimits
+from app.indexes.ocr import NOTES, RecognitionFailed, joined, recognise, sentences
+from app.indexes.pages import Page
+from app.indexes.readers import READERS, read_pages, without_text
 
 if TYPE_CHECKING:
     from app.config import IngestionSettings
+
+Progress = Callable[[int, int], None]  # pages read, pages in all
 
 ROOT = Path(__file__).resolve().parents[2]  # where `-m app...` finds the package
 
@@ -38,6 +44,7 @@ TOO_MUCH_MEMORY = "Reading this file takes more memory than allowed; split it in
 _MAX_SENTENCE = 400  # characters; the longest of ours has half
 _OVERHEAD = 2_000_000  # bytes of JSON that are not text: 10,000 pages and their headings
 LOOK_SECONDS = 0.2  # how soon reading ends after it was stopped
+_PARTING = 0.5  # seconds a child keeps to say that recognition took too long
 _GRACE = 5  # seconds after which an orphan of a dead parent ends itself
 
 
@@ -48,47 +55,112 @@ def read_in_child(
     environment: Mapping[str, str],
     workdir: Path,
     stopped: Callable[[], bool] = lambda: False,
+    progress: Progress = lambda _done, _total: None,
 ) -> list[Page]:
-    """The pages of `path`, read by a child under time, memory and output limits; `workdir` is left as it was found.
+    """The pages of `path`, read by children under time, memory and output limits; `workdir` is left as it was found.
 
-    The child is ended, and `TOO_LONG` raised, when `stopped` says so.
+    Text is read by one child, then each page that is a picture by one of its own, where Tesseract is installed;
+    `progress` is told after each. What was not read is in the pages' notes (`ocr.sentences`). The child at work is ended,
+    and `TOO_LONG` raised, when `stopped` says so.
 
     Raises `UnsupportedFile` with a sentence and one of `CODES`; `FileNotFoundError` if there is no such file.
     """
     path = path.resolve(strict=True)
     workdir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="read-", dir=workdir)).resolve()
-    output = folder / "pages.json"
+    run = _Run(path, suffix, folder, limits, environment, stopped)
     try:
-        status = _run_child(path, suffix, output, limits, environment, stopped)
-        return _pages(_load(output, status, limits), limits)
+        pages = run.pages()
+        done = sum(not page.picture for page in pages)
+        progress(done, len(pages))
+        for page in run.recognised([page for page in pages if page.picture]):
+            pages[page.number - 1] = page
+            done += 1
+            progress(done, len(pages))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if not any(page.text.strip() for page in pages):
+        raise _silent(pages, suffix)
+    return pages
 
 
-def _run_child(
-    path: Path,
-    suffix: str,
-    output: Path,
-    limits: IngestionSettings,
-    environment: Mapping[str, str],
-    stopped: Callable[[], bool],
-) -> int:
-    numbers = (math.ceil(limits.read_seconds), limits.read_memory_mb, limits.max_text_chars)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.indexes.sandbox", str(path), suffix, str(output), *map(str, numbers)],
-        cwd=ROOT,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,  # libraries print pieces of the document there
-        start_new_session=True,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
-    try:
-        return _wait(process, limits.read_seconds, stopped)
-    finally:
-        _end(process)
+def find_tesseract(environment: Mapping[str, str]) -> str | None:
+    """The Tesseract a child with this environment would start."""
+    return shutil.which("tesseract", path=environment.get("PATH"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One file and what its children may do."""
+
+    path: Path
+    suffix: str
+    folder: Path
+    limits: IngestionSettings
+    environment: Mapping[str, str]
+    stopped: Callable[[], bool]
+
+    def pages(self) -> list[Page]:
+        return _pages(
+            self._answer({"seconds": self.limits.read_seconds, "memory_mb": self.limits.read_memory_mb}), self.limits
+        )
+
+    def recognised(self, waiting: list[Page]) -> Iterator[Page]:
+        """These pages with the text on them, or with a note why they have none."""
+        tesseract = find_tesseract(self.environment)
+        for count, page in enumerate(waiting):
+            note, text = "too_many", ""
+            if tesseract is None:
+                note = "not_installed"
+            elif count < self.limits.ocr_pages:
+                note, text = self._recognise(page, tesseract)
+            yield replace(page, text=joined(page.text, text), note=note, picture=False)
+
+    def _recognise(self, page: Page, tesseract: str) -> tuple[str, str]:
+        """Note and text of one page; a page that ends its child badly costs the document nothing else."""
+        job = {
+            "seconds": self.limits.ocr_seconds, "memory_mb": self.limits.ocr_memory_mb, "page": page.number,
+            "tesseract": tesseract, "languages": self.limits.ocr_languages,
+        }  # fmt: skip
+        try:
+            answer = self._answer(job)
+            note, text = (_text(answer[name]) for name in ("note", "text"))
+        except UnsupportedFile as error:
+            if self.stopped():
+                raise
+            return ("too_slow" if error.code == "timeout" else "failed"), ""
+        except (TypeError, KeyError, ValueError):
+            return "failed", ""
+        return (note if note in NOTES else ""), text[: self.limits.max_text_chars]
+
+    def _answer(self, job: Mapping[str, Any]) -> Any:
+        """What a child makes of the job, as JSON."""
+        output = self.folder / "answer.json"
+        output.unlink(missing_ok=True)
+        told = json.dumps({**ReadLimits.of(self.limits).dumped(), **job})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.indexes.sandbox", str(self.path), self.suffix, str(output), told],
+            cwd=ROOT,
+            env={**self.environment, "OMP_THREAD_LIMIT": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # libraries print pieces of the document there
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        try:
+            status = _wait(process, job["seconds"], self.stopped)
+        finally:
+            _end(process)
+        return _load(output, status, self.limits)
+
+
+def _silent(pages: list[Page], suffix: str) -> UnsupportedFile:
+    """Why no page has text."""
+    if not {page.note for page in pages} - {"", "nothing_found"}:
+        return without_text(suffix)
+    reason = sentences(pages) if len(pages) > 1 else f"This is a scan or photograph {NOTES[pages[0].note]}."
+    return UnsupportedFile(reason[:_MAX_SENTENCE], code="no_text")
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float, stopped: Callable[[], bool]) -> int:
@@ -145,7 +217,8 @@ def _page(answer: Any) -> Page:
     headings = tuple((int(at), _text(words)) for at, words in answer["headings"])
     if not all(0 <= at <= len(text) for at, _ in headings):
         raise ValueError("a heading beyond the page")
-    return Page(int(answer["number"]), text, headings)
+    note = answer["note"] if answer["note"] in NOTES else ""
+    return Page(int(answer["number"]), text, headings, note, answer["picture"] is True)
 
 
 def _text(value: Any) -> str:
@@ -163,12 +236,17 @@ def _output_bytes(max_chars: int) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Read one file and write `{"pages": [...]}` or `{"error": {"sentence", "code"}}`; 0 unless that failed."""
+    """Read one file, or recognise one page of it, and write what came of it; 0 unless that failed.
+
+    `{"pages": [...]}`, `{"note", "text"}` or `{"error": {"sentence", "code"}}`.
+    """
     path, suffix, output = Path(arguments[0]), arguments[1], Path(arguments[2])
-    seconds, memory_mb, max_chars = (int(number) for number in arguments[3:6] or (60, 700, 20_000_000))
-    _limit(seconds, memory_mb, _output_bytes(max_chars))
+    job = json.loads(arguments[3]) if len(arguments) > 3 else {}
+    seconds, limits = float(job.get("seconds", 60)), ReadLimits.parsed(job)
+    _limit(math.ceil(seconds), int(job.get("memory_mb", 700)), _output_bytes(limits.max_text_chars))
+    tempfile.tempdir = str(output.parent)  # the parent empties it, however this ends
     try:
-        answer = _read(path, suffix, max_chars)
+        answer = _recognise_page(path, suffix, job, limits, seconds) if "page" in job else _read(path, suffix, limits)
     except UnsupportedFile as error:
         answer = _error(error.sentence, error.code)
     except MemoryError:
@@ -179,11 +257,26 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _read(path: Path, suffix: str, max_chars: int) -> dict[str, Any]:
-    pages = read_pages(path, suffix)
-    if sum(len(page.text) for page in pages) > max_chars:
+def _read(path: Path, suffix: str, limits: ReadLimits) -> dict[str, Any]:
+    pages = read_pages(path, suffix, limits)
+    if sum(len(page.text) for page in pages) > limits.max_text_chars:
         raise UnsupportedFile(TOO_BIG, code="too_big")
-    return {"pages": [{"number": page.number, "text": page.text, "headings": page.headings} for page in pages]}
+    return {"pages": [asdict(page) for page in pages]}
+
+
+def _recognise_page(path: Path, suffix: str, job: dict[str, Any], limits: ReadLimits, seconds: float) -> dict[str, Any]:
+    render = READERS[suffix].render
+    assert render is not None, "only pages that can be rendered wait for recognition"
+    began = time.monotonic()
+    picture, dpi = render(path, int(job["page"]), limits)
+    left = seconds - (time.monotonic() - began) - _PARTING
+    try:
+        text = recognise(picture, dpi, str(job["tesseract"]), str(job["languages"]), max(0.1, left))
+    except subprocess.TimeoutExpired:
+        return {"note": "too_slow", "text": ""}
+    except (RecognitionFailed, OSError):
+        return {"note": "failed", "text": ""}
+    return {"note": "" if text else "nothing_found", "text": text}
 
 
 def _error(sentence: str, code: str) -> dict[str, Any]:

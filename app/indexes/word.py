@@ -5,16 +5,23 @@ Elements are told by their local names, so Transitional and Strict OOXML (ISO/IE
 
 from __future__ import annotations
 
+import importlib
 import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, ParseError
 
-Kind = Literal["paragraph", "heading", "row"]
+from app.errors import UnsupportedFile
+from app.indexes import archives
+from app.indexes.limits import ReadLimits
+from app.indexes.numbering import Numbering
+from app.indexes.ooxml import attribute, child, local
+from app.indexes.pages import Kind, Line, Page, page_of_lines
+
 MAIN_PART = re.compile(r"word/document\d*\.xml")  # Office 365 writes word/document2.xml at times
 
 # What no reader sees: properties, field codes, deleted or moved-away text, the older twin of a text box.
@@ -28,12 +35,19 @@ _CHARACTERS = {"tab": "\t", "ptab": "\t", "cr": "\n", "noBreakHyphen": "-"}
 _OFF = frozenset(("0", "false", "off"))
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A paragraph, a heading or a table row, before normalising."""
-
-    text: str
-    kind: Kind = "paragraph"
+def read_docx(path: Path, limits: ReadLimits) -> list[Page]:
+    with archives.open_archive(path, limits) as archive:
+        archives.check_archive(archive, limits)
+        part = main_part(archive)
+        assert part is not None, "sniffed before"
+        try:
+            pages = read_word(archive, part)
+        except ParseError:
+            raise UnsupportedFile(archives.DAMAGED, code="damaged") from None
+        except RecursionError:  # docx2txt walks without recursion, and without regard for pages, rows and deletions
+            docx2txt: Any = importlib.import_module("docx2txt")
+            pages = [[Line(line) for line in docx2txt.process(str(path)).split("\n\n")]]
+    return [page_of_lines(number, lines) for number, lines in enumerate(pages, 1)]
 
 
 def main_part(archive: zipfile.ZipFile) -> str | None:
@@ -54,18 +68,20 @@ class _Document:
         self._archive = archive
         self._root = ElementTree.fromstring(archive.read(part))
         self._relations = {
-            _attribute(relation, "Id"): posixpath.normpath(
-                posixpath.join("word", _attribute(relation, "Target"))
-            ).lstrip("/")
+            attribute(relation, "Id"): posixpath.normpath(posixpath.join("word", attribute(relation, "Target"))).lstrip(
+                "/"
+            )
             for relation in self._optional(f"word/_rels/{posixpath.basename(part)}.rels")
         }
-        self._headings = _heading_styles(self._optional("word/styles.xml"))
+        styles = self._optional("word/styles.xml")
+        self._headings = _heading_styles(styles)
+        self._numbering = Numbering(self._optional("word/numbering.xml"), styles)
         self._notes = {
-            name: {_attribute(note, "id"): note for note in self._optional(f"word/{name}s.xml")}
+            name: {attribute(note, "id"): note for note in self._optional(f"word/{name}s.xml")}
             for name in ("footnote", "endnote")
         }
-        old = {inner for node in self._root.iter() if _local(node) == "sectPrChange" for inner in node.iter()}
-        self._sections = [node for node in self._root.iter() if _local(node) == "sectPr" and node not in old]
+        old = {inner for node in self._root.iter() if local(node) == "sectPrChange" for inner in node.iter()}
+        self._sections = [node for node in self._root.iter() if local(node) == "sectPr" and node not in old]
         self._pages: list[list[Line]] = []
         self._lines: list[Line] = []
         self._run: list[str] = []
@@ -88,7 +104,7 @@ class _Document:
 
     def _blocks(self, parent: Element) -> None:
         for node in parent:
-            name = _local(node)
+            name = local(node)
             if name == "p":
                 self._paragraph(node)
             elif name == "tbl":
@@ -97,19 +113,23 @@ class _Document:
                 self._blocks(node)
 
     def _paragraph(self, node: Element) -> None:
-        properties = _child(node, "pPr")
+        properties = child(node, "pPr")
         if _is_on(properties, "pageBreakBefore"):
             self._break(written=False)
+        is_deleted = child(child(properties, "rPr"), "del") is not None
+        label = "" if is_deleted else self._numbering.label(properties)
+        if label:
+            self._run.append(f"{label} ")
         self._inline(node)
-        if _child(_child(properties, "rPr"), "del") is None:  # a deleted paragraph mark joins this one to the next
+        if not is_deleted:  # a deleted paragraph mark joins this one to the next
             self._finish_line("heading" if self._is_heading(properties) else "paragraph")
-        section = _child(properties, "sectPr")
+        section = child(properties, "sectPr")
         if section is not None and self._next_section_starts_page(section):
             self._break(written=False)
 
     def _table(self, table: Element) -> None:
         for row in _descend(table, "tr"):
-            if _child(_child(row, "trPr"), "del") is not None:
+            if child(child(row, "trPr"), "del") is not None:
                 continue
             cells = list(_descend(row, "tc"))
             if len(cells) == 1:  # a frame drawn round ordinary text
@@ -150,7 +170,7 @@ class _Document:
 
     def _inline(self, parent: Element) -> None:
         for node in parent:
-            name = _local(node)
+            name = local(node)
             if name == "t":
                 self._run.append(node.text or "")
             elif name in _CHARACTERS:
@@ -162,14 +182,14 @@ class _Document:
             elif name == "txbxContent":
                 self._boxes.append(node)
             elif name in ("footnoteReference", "endnoteReference"):
-                self._note(name.removesuffix("Reference"), _attribute(node, "id"))
+                self._note(name.removesuffix("Reference"), attribute(node, "id"))
             elif name == "AlternateContent":
                 self._inline(_alternative(node))
-            elif name not in _UNSEEN and not (name == "r" and _is_on(_child(node, "rPr"), "vanish")):
+            elif name not in _UNSEEN and not (name == "r" and _is_on(child(node, "rPr"), "vanish")):
                 self._inline(node)
 
     def _line_or_page_break(self, node: Element) -> None:
-        if _attribute(node, "type") == "page":
+        if attribute(node, "type") == "page":
             self._break(written=True)
         else:
             self._run.append("\n")
@@ -180,8 +200,8 @@ class _Document:
             (self._footnotes if name == "footnote" else self._endnotes).append(note)
 
     def _is_heading(self, properties: Element | None) -> bool:
-        style = _child(properties, "pStyle")
-        return style is not None and _attribute(style, "val") in self._headings
+        style = child(properties, "pStyle")
+        return style is not None and attribute(style, "val") in self._headings
 
     def _finish_line(self, kind: Kind) -> None:
         text = "".join(self._run)
@@ -211,13 +231,13 @@ class _Document:
     def _next_section_starts_page(self, section: Element) -> bool:
         """A section's type says how it begins; absent means on the next page (ISO/IEC 29500-1 17.6.22)."""
         following = self._sections[self._sections.index(section) + 1 :]
-        kind = _child(following[0], "type") if following else None
-        return bool(following) and (kind is None or _attribute(kind, "val") in ("nextPage", "oddPage", "evenPage"))
+        kind = child(following[0], "type") if following else None
+        return bool(following) and (kind is None or attribute(kind, "val") in ("nextPage", "oddPage", "evenPage"))
 
     def _edges(self, name: Literal["header", "footer"]) -> list[Line]:
         """Headers or footers of all sections, each distinct text once."""
-        references = (node for section in self._sections for node in section if _local(node) == f"{name}Reference")
-        parts = dict.fromkeys(self._relations.get(_attribute(node, "id"), "") for node in references)
+        references = (node for section in self._sections for node in section if local(node) == f"{name}Reference")
+        parts = dict.fromkeys(self._relations.get(attribute(node, "id"), "") for node in references)
         lines = (line for part in parts for line in self._aside([self._optional(part)]))
         return list({line.text.strip(): line for line in lines}.values())
 
@@ -233,10 +253,10 @@ def _heading_styles(styles: Element) -> frozenset[str]:
     """Ids of the styles named Title or heading 1-9 (English names in every Word), and of those based on them."""
     names, parents = {}, {}
     for style in styles:
-        if _local(style) == "style":
-            key = _attribute(style, "styleId")
-            names[key] = _attribute(_child(style, "name"), "val").lower()
-            parents[key] = _attribute(_child(style, "basedOn"), "val")
+        if local(style) == "style":
+            key = attribute(style, "styleId")
+            names[key] = attribute(child(style, "name"), "val").lower()
+            parents[key] = attribute(child(style, "basedOn"), "val")
     found = {key for key, name in names.items() if name == "title" or re.fullmatch(r"heading [1-9]", name)}
     for _ in range(8):  # chains of styles are short; a cycle of them ends here too
         found |= {key for key, parent in parents.items() if parent in found}
@@ -245,33 +265,19 @@ def _heading_styles(styles: Element) -> frozenset[str]:
 
 def _alternative(node: Element) -> Element:
     """The first choice that holds text, else the fallback: Word writes a text box twice."""
-    with_text = (choice for choice in node if any(_local(inner) == "t" for inner in choice.iter()))
+    with_text = (choice for choice in node if any(local(inner) == "t" for inner in choice.iter()))
     return next(with_text, Element("none"))
 
 
 def _descend(parent: Element, name: str) -> Iterator[Element]:
     """Children of that name, also inside content controls and insertions."""
     for node in parent:
-        if _local(node) == name:
+        if local(node) == name:
             yield node
-        elif _local(node) not in _UNSEEN:
+        elif local(node) not in _UNSEEN:
             yield from _descend(node, name)
 
 
-def _local(node: Element) -> str:
-    return node.tag.rpartition("}")[2]
-
-
-def _child(node: Element | None, name: str) -> Element | None:
-    return next((child for child in node if _local(child) == name), None) if node is not None else None
-
-
-def _attribute(node: Element | None, name: str) -> str:
-    if node is None:
-        return ""
-    return next((value for key, value in node.attrib.items() if key.rpartition("}")[2] == name), "")
-
-
 def _is_on(properties: Element | None, name: str) -> bool:
-    node = _child(properties, name)
-    return node is not None and _attribute(node, "val").lower() not in _OFF
+    node = child(properties, name)
+    return node is not None and attribute(node, "val").lower() not in _OFF

@@ -20,6 +20,7 @@ from app.errors import AppError, UnsupportedFile
 from app.indexes.chunking import Chunker
 from app.indexes.embeddings import EmbeddingFailed
 from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
+from app.indexes.ocr import sentences
 from app.indexes.readers import Page
 from app.indexes.sandbox import read_in_child
 from app.indexes.writer import Before, IndexWriter, Passage
@@ -164,10 +165,12 @@ class Ingestion:
                 child_environment(),
                 self._work,
                 job.lost.is_set,
+                self._read_reporter(job),
             )
         except FileNotFoundError:
             raise UnsupportedFile(NO_FILE, code="no_file") from None
         job.check()
+        job.note = sentences(pages) or None
         passages = self._embedded(job.document, self.cut(job.document, pages, job.version))
         if not passages:
             raise UnsupportedFile("No text was found in this file; upload a version that holds text.", code="no_text")
@@ -241,6 +244,18 @@ class Ingestion:
     def _writable(self, job: Job) -> list[KnowledgeIndex]:
         return self._indexes.writable("personal" if job.document.kb == "personal" else "global")
 
+    def _read_reporter(self, job: Job) -> Callable[[int, int], None]:
+        last = time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            nonlocal last
+            self.beat()
+            if time.monotonic() - last >= 1.0:
+                last = time.monotonic()
+                self.jobs.move(job, PARSING, **Progress(total, read=done).values())
+
+        return report
+
     def _reporter(self, job: Job) -> Callable[[str, int, int], None]:
         last = time.monotonic()
 
@@ -260,7 +275,7 @@ class Ingestion:
         """The one statement from which on this version answers, as a whole. False when an index has come up meanwhile
         that lacks it. Raises `Lost` where the document is not this job's any more.
         """
-        done: dict[str, Any] = {"reason": None, "attempts": 0, "next_attempt": None}
+        done: dict[str, Any] = {"reason": job.note, "attempts": 0, "next_attempt": None}
         done |= {"status": READY, "progress": 1.0, "detail": None, "lease_until": None, "updated": now()}
         with job.lock, self._db.session() as session:
             if not self.jobs.wanted(session, job):

@@ -34,6 +34,7 @@ class Job:
     revision: Revision | None
     lease: datetime
     lost: threading.Event = field(default_factory=threading.Event)
+    note: str | None = None  # what of it could not be read; stays when it is ready
     progress: Progress = field(default_factory=Progress)
     lock: threading.Lock = field(default_factory=threading.Lock)  # of `lease`, which its watcher renews too
 

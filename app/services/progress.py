@@ -10,10 +10,10 @@ READ_SHARE = 0.1  # of the progress bar; the rest is embedding
 
 
 class Progress:
-    """Chunks embedded per model, and from their pace the seconds left."""
+    """Pages read, chunks embedded per model, and from their pace the seconds left."""
 
-    def __init__(self, pages: int = 0, chunks: int = 0, models: Sequence[str] = ()) -> None:
-        self._pages, self._chunks = pages, chunks
+    def __init__(self, pages: int = 0, chunks: int = 0, models: Sequence[str] = (), *, read: int | None = None) -> None:
+        self._pages, self._chunks, self._read = pages, chunks, pages if read is None else read
         self._models = dict.fromkeys(models, (0, chunks))
         self._started = time.monotonic()
         self._paces: dict[str, float] = {}  # seconds a chunk
@@ -29,6 +29,8 @@ class Progress:
         self._models[model], self._last = (done, total), moment
 
     def share(self) -> float:
+        if self._read < self._pages:
+            return READ_SHARE * self._read / self._pages
         parts = [done / total for done, total in self._models.values() if total]
         return READ_SHARE + (1 - READ_SHARE) * (sum(parts) / len(parts) if parts else 0.0)
 
@@ -45,9 +47,10 @@ class Progress:
         return {"progress": self.share(), "pages": self._pages, "chunks": self._chunks, "detail": self.body()}
 
     def body(self) -> dict[str, Any]:
-        """What is kept in SQL and shown: {pages, chunks, models: {name: [done, total]}, seconds_left}."""
+        """What is kept in SQL and shown: {pages, pages_read, chunks, models: {name: [done, total]}, seconds_left}."""
         return {
             "pages": self._pages,
+            "pages_read": self._read,
             "chunks": self._chunks,
             "models": {name: list(pair) for name, pair in self._models.items()},
             "seconds_left": self.seconds_left(),

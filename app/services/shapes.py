@@ -71,7 +71,8 @@ class DocumentPublic(BaseModel):
         default=False, description="whether it is found by searches now, if need be in its old version"
     )
     detail: dict[str, Any] | None = Field(
-        default=None, description="while it is read: pages, chunks, models: {name: [done, total]}, seconds_left"
+        default=None,
+        description="while it is read: pages, pages_read, chunks, models: {name: [done, total]}, seconds_left",
     )
 
 

@@ -221,11 +221,8 @@ def _document(document: DocumentPublic, own: bool) -> str:
 
 
 def _reason(document: DocumentPublic) -> str:
-    return (
-        f'<span class="reason">{_one_line(document.reason)}</span>'
-        if document.reason and document.status != READY
-        else ""
-    )
+    """Why it failed or waits; of a ready one, which pages were not read."""
+    return f'<span class="reason">{_one_line(document.reason)}</span>' if document.reason else ""
 
 
 def _bar(document: DocumentPublic, title: str) -> str:

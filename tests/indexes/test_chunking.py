@@ -244,3 +244,22 @@ def test_every_chunk_of_real_files_fits_the_model(tokenizer: Tokenizer) -> None:
         sizes += [len(encoding) for encoding in tokenizer.encode_batch(texts)]
     assert len(sizes) > 1500
     assert 240 <= max(sizes) <= 256
+
+
+def test_table_rows_are_not_cut(tokenizer: Tokenizer) -> None:
+    """Not even behind "Inc.", where a sentence might begin, nor by the overlap."""
+    row = "Sony Music Ent. Inc. | The Artist Co. Ltd. receives. It is paid quarterly. | 17.5%"
+    pages = [Page(1, "\n".join(f"{row} {number}" for number in range(60)))]
+    pieces = chunker().cut(pages)
+    check(pages, pieces, tokenizer, 224)
+    assert len(pieces) > 5
+    for piece in pieces:
+        assert all(line.startswith("Sony") and "17.5%" in line for line in piece.text.splitlines())
+
+
+def test_sections_named_by_a_table_part_chunks_even_if_one_line_long() -> None:
+    rows = [f"title: Song {number} | net: 0.01 | units: 7 | " + "store: Napster " * 20 for number in range(9)]
+    text = "\n\n".join(rows)
+    offsets = [text.index(row) for row in rows]
+    pieces = chunker().cut([Page(1, text, tuple((at, f"Row {number + 2}") for number, at in enumerate(offsets)))])
+    assert {piece.start for piece in pieces} <= set(offsets)

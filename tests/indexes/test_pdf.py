@@ -92,10 +92,10 @@ def test_foreign_encryption_counts_as_a_password(tmp_path: Path) -> None:
     assert refusal(tmp_path / "drm.pdf", ".pdf")[0] == "needs_password"
 
 
-def test_pictures_only(tmp_path: Path) -> None:
-    code, sentence = refusal(make_pdf(tmp_path / "scan.pdf", ["", ""]), ".pdf")
+def test_blank_pages_only(tmp_path: Path) -> None:
+    code, sentence = refusal(make_pdf(tmp_path / "blank.pdf", ["", ""]), ".pdf")
     assert code == "no_text"
-    assert sentence.startswith("The pages hold pictures, not text")
+    assert sentence.startswith("No text was found on the pages")
 
 
 def test_truncated(tmp_path: Path) -> None:
@@ -110,3 +110,36 @@ def test_contracts_have_text_on_every_page() -> None:
     assert len(contracts) == 20
     for path in contracts:
         assert all(page.text.strip() for page in read_pages(path, ".pdf")), path.name
+
+
+def test_headings_by_size_weight_and_number(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    lines = [
+        ("Helvetica", 20, "Management terms"),
+        *[("Helvetica", 11, f"The running text goes on in line {n}, as text does.") for n in range(6)],
+        ("Helvetica-Bold", 11, "What is paid"),
+        *[("Helvetica", 11, f"More of the running text stands in line {n} here.") for n in range(6)],
+        ("Helvetica", 11, "7.2 Sunset Period"),
+        ("Helvetica", 11, "7.3 the parties agree that nothing else is due"),
+        ("Helvetica", 11, "ARTICLE IV"),
+        ("Helvetica", 11, "4. Accounts ................ 12"),
+    ]
+    for number, (font, size, text) in enumerate(lines):
+        canvas.setFont(font, size)
+        canvas.drawString(72, 780 - number * 24, text)
+    canvas.save()
+    [page] = read_pages(tmp_path / "a.pdf", ".pdf")
+    assert [words for _, words in page.headings] == [
+        "Management terms",
+        "What is paid",
+        "7.2 Sunset Period",
+        "ARTICLE IV",
+    ]
+    assert all(page.text.startswith(words, offset) for offset, words in page.headings)
+
+
+def test_running_headers_are_no_headings(tmp_path: Path) -> None:
+    pages = ["ARTICLE IX\n" + "The running text of an agreement that nobody reads.\n" * 9] * 3
+    assert not any(page.headings for page in read_pages(make_pdf(tmp_path / "a.pdf", pages), ".pdf"))
+    pages[1] = pages[1].replace("ARTICLE IX", "ARTICLE X")
+    assert [len(page.headings) for page in read_pages(make_pdf(tmp_path / "b.pdf", pages), ".pdf")] == [1, 1, 1]
