@@ -350,6 +350,7 @@ def test_progress_tells_pages_chunks_of_each_model_and_the_time_left(
     assert told[0] == {
         "pages": 1,
         "chunks": chunks,
+        "pages_read": 1,
         "models": {"bm25": [0, chunks], "remote": [0, chunks]},
         "seconds_left": None,
     }
