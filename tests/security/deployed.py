@@ -1,5 +1,6 @@
 """The program as an operator runs it, for the tests of groups D and E: a process of its own, at DEBUG, that notes every
-connection it opens; and a real browser that notes everything it asks for. A pytest plugin: one of each for the whole run."""
+connection it opens; and a real browser that notes everything it asks for. A pytest plugin: one process for the whole run, a browser for each module,
+ whose loop would stand in the way of others."""
 
 from __future__ import annotations
 
@@ -221,7 +222,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator
             process.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         try:
