@@ -1,6 +1,7 @@
 """The program as an operator runs it, for the tests of groups D and E: a process of its own, at DEBUG, that notes every
-connection it opens; and a real browser that notes everything it asks for. A pytest plugin: one process for the whole run, a browser for each module,
- whose loop would stand in the way of others."""
+connection it opens; and a real browser that notes everything it asks for. A pytest plugin: one process for the whole run,
+and a browser for each module, because its loop stands in the way of other tests.
+"""
 
 from __future__ import annotations
 
