@@ -34,7 +34,7 @@ class Manager:
         """A LlamaIndex `BaseRetriever` over the knowledge bases of `user` (an e-mail address), sync and async."""
         principal = self.principal(user)
         scope = self.services.search.scope(principal, None, self.artist_id(principal, artist))
-        return self.services.search.retriever(scope, intent, top_k=top_k, floor=False)
+        return self.services.search.retriever(scope, intent, top_k=top_k, floor=False, join=False)
 
     def query_engine(self, user: str | None = None, *, artist: str | None = None) -> RouterQueryEngine:
         """The `RouterQueryEngine` every chat takes: intent, retrieval, answer with citations."""

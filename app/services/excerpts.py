@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from app.retrievers.floor import words
+from app.retrievers.wording import words
 
 _END = re.compile(r"(?<=[.!?;:])\s+(?=[\"“(\[A-Z0-9])|\n{2,}")
 _HEADING = re.compile(r"#{1,6} [^\n]*(?:\n+|$)")
