@@ -187,9 +187,10 @@ def _ask(services: Services, questions: Sequence[Question], owner: dict[str, str
     return lines
 
 
-def rankings(services: Services, owner: dict[str, str], documents: list[str] | None = None) -> dict[str, Rank]:
+def rankings(services: Services, owner: dict[str, str], documents: Sequence[str] | None = None) -> dict[str, Rank]:
     """Ours, stock fusions and single indexes over the global kb or these documents of it; `owner`: chunk -> passage id."""
-    scope = services.search.scope(None, documents, None)
+    chosen = list(documents) if documents else None
+    scope = services.search.scope(None, chosen, None)
     ours = services.search.retriever(scope, "global", top_k=2 * DEPTH, floor=False, join=False)
     live = {index.model.name: index for index in services.indexes.live("global")}
     stock = {name: live[name] for name in ("minilm", "bm25") if name in live}
@@ -197,7 +198,7 @@ def rankings(services: Services, owner: dict[str, str], documents: list[str] | N
     for mode in STOCK_MODES:
         if len(stock) == 2:
             parts: list[BaseRetriever] = [
-                _WithText(index.index.as_retriever(similarity_top_k=STOCK_TOP_K, doc_ids=documents), services)
+                _WithText(index.index.as_retriever(similarity_top_k=STOCK_TOP_K, doc_ids=chosen), services)
                 for index in stock.values()
             ]
             fusion = QueryFusionRetriever(
@@ -205,9 +206,7 @@ def rankings(services: Services, owner: dict[str, str], documents: list[str] | N
             )
             ways[f"stock:{mode.value}"] = by_chunks(fusion, owner)
     for name, index in live.items():
-        ways[f"index:{name}"] = by_chunks(
-            index.index.as_retriever(similarity_top_k=STOCK_TOP_K, doc_ids=documents), owner
-        )
+        ways[f"index:{name}"] = by_chunks(index.index.as_retriever(similarity_top_k=STOCK_TOP_K, doc_ids=chosen), owner)
     return ways
 
 

@@ -144,8 +144,8 @@ def _scaled(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
     low = np.fmin.reduce(similarity, axis=1, keepdims=True)
     high = np.fmax.reduce(similarity, axis=1, keepdims=True)
     span = np.where(high > low, high - low, 1.0)
-    scaled = np.nan_to_num((similarity - low) / span + (high == low), nan=0.0)
-    return np.clip(scaled, 0.0, 1.0)
+    scaled: NDArray[np.float64] = np.nan_to_num((similarity - low) / span + (high == low), nan=0.0)
+    return scaled.clip(0.0, 1.0)
 
 
 def _ordered(
