@@ -65,7 +65,7 @@ def echoes(question: str, passages: Sequence[tuple[str, str]]) -> list[Echo]:
     if not wanted:
         return [Echo(0.0, 0.0, _share(asked_numbers, text)) for _, text in passages]
     pairs = {(one, two) for one, two in zip(asked, asked[1:], strict=False) if one != two}
-    starts = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(map(re.escape, wanted), key=len, reverse=True))})[^\W_]*")
+    starts = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(wanted, key=len, reverse=True))})[^\W_]*")
     said: list[set[str]] = []
     paired: list[float] = []
     for head, text in passages:

@@ -90,7 +90,7 @@ def test_a_second_pass_that_takes_too_long_is_not_waited_for(
     start = time.perf_counter()
     retrieval = retriever.search(QUESTION) if colour == "sync" else asyncio.run(retriever.asearch(QUESTION))
     released.set()
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 4, "less than any other stage may take"
     assert retrieval.trace.second_pass == "failed (TimeoutError)"
     assert world.contract in documents(retrieval)
 
