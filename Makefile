@@ -1,6 +1,7 @@
 # Everything runs in .venv, which `make setup` builds; nothing else on the machine is used or changed.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCHMARKS := embedding_throughput retrieval_latency retrieval_quality relevance_floor precision intent reading ingestion
 
 .PHONY: setup run test test-all check bench
 
@@ -29,4 +30,4 @@ check: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done

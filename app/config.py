@@ -87,10 +87,10 @@ class RetrievalSettings(Section):
     top_k: int = Field(8, ge=1, le=50)
     fusion: Literal["scores", "rrf"] = "scores"
     rrf_k: int = Field(60, ge=1)
-    floor: float = Field(0.5, ge=0, le=2)
-    floor_margin: float = Field(0.15, ge=0, le=2)
-    floor_coverage_weight: float = Field(0.35, ge=0, le=2)
-    floor_models: tuple[str, ...] = ("minilm",)
+    second_pass: bool = True
+    second_pass_seconds: float = Field(0.5, gt=0)
+    floor: float = Field(0.25, ge=0, le=1)
+    floor_margin: float = Field(0.15, ge=0, le=1)
     personal_share: float = Field(0.75, ge=0, le=1)
     hybrid_share: float = Field(0.5, ge=0, le=1)
     query_workers: int = Field(2, ge=1, le=32)

@@ -102,7 +102,7 @@ def temporary_services(
     }
     services = build_services(settings.model_copy(update=alone), seed=False)
     try:
-        yield services, _ingest(services, passages)
+        yield services, ingest(services, passages)
     finally:
         services.close()
 
@@ -143,7 +143,7 @@ def load(file: Path) -> tuple[list[dict[str, str]], list[Question]]:
     return passages, questions
 
 
-def _ingest(services: Services, passages: list[dict[str, str]]) -> dict[str, str]:
+def ingest(services: Services, passages: list[dict[str, str]]) -> dict[str, str]:
     """Put every passage into the global kb through the real chunker and writer; returns chunk id -> passage id."""
     owner: dict[str, str] = {}
     while services.ingestion.back_fill():
@@ -167,13 +167,14 @@ def _ingest(services: Services, passages: list[dict[str, str]]) -> dict[str, str
             session.add(document)
             session.flush()
             session.add_all(chunks)
-    services.ingestion.write_many(documents)
+    if documents:
+        services.ingestion.write_many(documents)
     return owner
 
 
 def _ask(services: Services, questions: Sequence[Question], owner: dict[str, str]) -> list[Line]:
     """Every ranking answers each question in turn, so that a slow moment of the machine hits them alike."""
-    ways = _ways(services, owner)
+    ways = rankings(services, owner)
     lines = [Line(name) for name in ways]
     for question in questions:
         for model in services.indexes.models:
@@ -186,23 +187,26 @@ def _ask(services: Services, questions: Sequence[Question], owner: dict[str, str
     return lines
 
 
-def _ways(services: Services, owner: dict[str, str]) -> dict[str, Rank]:
-    scope = services.search.scope(None, None, None)
-    ours = services.search.retriever(scope, "global", top_k=2 * DEPTH, floor=False)
+def rankings(services: Services, owner: dict[str, str], documents: Sequence[str] | None = None) -> dict[str, Rank]:
+    """Ours, stock fusions and single indexes over the global kb or these documents of it; `owner`: chunk -> passage id."""
+    chosen = list(documents) if documents else None
+    scope = services.search.scope(None, chosen, None)
+    ours = services.search.retriever(scope, "global", top_k=2 * DEPTH, floor=False, join=False)
     live = {index.model.name: index for index in services.indexes.live("global")}
     stock = {name: live[name] for name in ("minilm", "bm25") if name in live}
-    ways: dict[str, Rank] = {"ours": _by_chunks(ours, owner)}
+    ways: dict[str, Rank] = {"ours": by_chunks(ours, owner)}
     for mode in STOCK_MODES:
         if len(stock) == 2:
             parts: list[BaseRetriever] = [
-                _WithText(index.index.as_retriever(similarity_top_k=STOCK_TOP_K), services) for index in stock.values()
+                _WithText(index.index.as_retriever(similarity_top_k=STOCK_TOP_K, doc_ids=chosen), services)
+                for index in stock.values()
             ]
             fusion = QueryFusionRetriever(
                 parts, mode=mode, similarity_top_k=STOCK_TOP_K, num_queries=1, use_async=False, llm=MockLLM()
             )
-            ways[f"stock:{mode.value}"] = _by_chunks(fusion, owner)
+            ways[f"stock:{mode.value}"] = by_chunks(fusion, owner)
     for name, index in live.items():
-        ways[f"index:{name}"] = _by_chunks(index.index.as_retriever(similarity_top_k=STOCK_TOP_K), owner)
+        ways[f"index:{name}"] = by_chunks(index.index.as_retriever(similarity_top_k=STOCK_TOP_K, doc_ids=chosen), owner)
     return ways
 
 
@@ -225,7 +229,7 @@ class _WithText(BaseRetriever):
         return nodes
 
 
-def _by_chunks(retriever: BaseRetriever, owner: dict[str, str]) -> Rank:
+def by_chunks(retriever: BaseRetriever, owner: dict[str, str]) -> Rank:
     """Passage ids in the order of their best chunk."""
 
     def rank(question: str) -> list[str]:

@@ -38,7 +38,8 @@ class Manager:
         artist_id = self.artist_id(principal, artist)
         scope = self.services.search.scope(principal, None, artist_id)
         keep = self._keeping(principal, artist_id)
-        return self.services.search.retriever(scope, intent, top_k=top_k, floor=False, keep=keep)
+        search = self.services.search
+        return search.retriever(scope, intent, top_k=top_k, floor=False, join=False, keep=keep)
 
     def query_engine(self, user: str | None = None, *, artist: str | None = None) -> RouterQueryEngine:
         """The `RouterQueryEngine` every chat takes: intent, retrieval, answer with citations."""

@@ -1,6 +1,6 @@
 """Embedding a question: ours beside stock `HuggingFaceEmbedding` on the same MiniLM weights, alone and fifty at once.
 
-python benchmarks/embedding_throughput.py
+python -m benchmarks.embedding_throughput
 """
 
 from __future__ import annotations

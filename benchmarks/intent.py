@@ -1,4 +1,4 @@
-"""Intent without a language model, cross-validated: `python benchmarks/intent.py`; `--write` trains the model that ships.
+"""Intent without a language model, cross-validated: `python -m benchmarks.intent`; `--write` trains the model that ships.
 
 A way of asking (one entry of the labelled file) is never on both sides of a fold.
 """

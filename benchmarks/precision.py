@@ -1,6 +1,6 @@
 """What int8 costs MiniLM after fusion: `ours` of `ai-manager eval` with each precision, one JSON line each.
 
-python benchmarks/precision.py [FILE]      FILE defaults to ../shared/data/squad_music.json
+python -m benchmarks.precision [FILE]      FILE defaults to ../shared/data/squad_music.json
 """
 
 from __future__ import annotations

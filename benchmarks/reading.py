@@ -1,6 +1,6 @@
 """PDF pages a second: our reader against LlamaIndex's PDFReader over the same contracts, one JSON line each and the ratio.
 
-python benchmarks/reading.py [FOLDER]      FOLDER defaults to ../shared/data/contracts/pdf
+python -m benchmarks.reading [FOLDER]      FOLDER defaults to ../shared/data/contracts/pdf
 
 Where llama-index-readers-file is not installed, its PDFReader (0.5 and 0.6) is stood in for by what it does: pypdf's
 `extract_text` and `page_labels` for each page. Our reader does more: words mended, headings, pictures looked for.

@@ -1,69 +1,88 @@
 """Where to put the relevance floor: how many answerable questions it refuses, how many unanswerable ones it recognises.
 
-A question is made unanswerable by leaving out every passage of its gold passages' articles. One JSON line per floor.
+A question is made unanswerable by searching a knowledge base without its gold passages' articles. `shipped` are the figures
+of a search as a user gets it; `out_of_fold` those of weights fitted without the question's article. "meaning": with a model
+whose similarities were measured; "wording": without one. One JSON line for each floor, and results/relevance_floor.png.
 
-python benchmarks/relevance_floor.py [FILE ...]
+python -m benchmarks.relevance_floor
 """
 
 from __future__ import annotations
 
 import json
-import sys
-import tempfile
-from pathlib import Path
 
-from app import log
-from app.config import ROOT, load_settings, quiet_libraries
+import numpy as np
+from numpy.typing import NDArray
 
-SHARED = ROOT.parent / "shared" / "data"
-FILES = (SHARED / "squad_music.json", SHARED / "retrieval" / "qed_nq_dev.json")
-FLOORS = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
+from app.retrievers.rerank import load_coefficients
+from benchmarks.labelled import PASSAGE_FILES, Corpus, Seen, open_settings, passages_of, record
+from benchmarks.plot import RESULTS, lines
+from benchmarks.train_reranker import FLOORS, chances, fit_floor
+
+LIMITS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 
 
 def main() -> None:
-    for file in [Path(name) for name in sys.argv[1:]] or FILES:
-        if file.is_file():
-            measure(file)
-        else:
-            print(json.dumps({"benchmark": "relevance_floor", "skipped": f"{file.name} is not here"}))
+    settings = open_settings()
+    RESULTS.mkdir(exist_ok=True)
+    answerable: dict[str, list[Seen]] = {}
+    unanswerable: dict[str, list[Seen]] = {}
+    answers: list[str] = []
+    for name in PASSAGE_FILES:
+        with passages_of(settings, name) as corpus:
+            answerable[name], unanswerable[name] = record(corpus), record(corpus, without_gold=True)
+            answers.append(json.dumps({"benchmark": "relevance_floor", "file": name, **as_asked(corpus)}))
+            print(answers[-1], flush=True)
+    curves: dict[str, list[tuple[float, float]]] = {}
+    shipped = load_coefficients().floor
+    for kind, columns in FLOORS.items():
+        fitted = {fold: fit_floor(answerable, unanswerable, columns, fold) for fold in range(5)}
+        names = [("similarity", "coverage", "pairs")[column] for column in columns] + ["constant"]
+        given = dict.fromkeys(range(5), np.array([shipped[kind][name] for name in names]))
+        for file in answerable:
+            pair = (answerable[file], unanswerable[file])
+            ours = [chances(seen, given, columns) for seen in pair]
+            apart = [chances(seen, fitted, columns) for seen in pair]
+            curves[f"{file}, {kind}"] = curve(*apart)
+            for limit in LIMITS:
+                answers.append(line(file, kind, limit, ours, apart))
+                print(answers[-1], flush=True)
+    (RESULTS / "relevance_floor.jsonl").write_text("\n".join(answers) + "\n", encoding="utf-8")
+    meaning = {name.split(",")[0]: points for name, points in curves.items() if name.endswith("meaning")}
+    lines("relevance_floor", "Unanswerable questions recognised", "answerable questions refused", meaning)
 
 
-def measure(file: Path) -> None:
-    from app.evaluation import load, temporary_services
-    from app.retrievers.floor import relevance
+def as_asked(corpus: Corpus) -> dict[str, float]:
+    """With the shipped settings, through the retriever every answer comes from."""
+    refused, recognised = [], []
+    scope = corpus.services.search.scope(None, None, None)
+    whole = corpus.services.search.retriever(scope, "global")
+    for case in corpus.cases:
+        refused.append(not whole.search(case.text).passages)
+        rest = type(whole)(corpus.services.search._searcher, None, "global", documents=case.without)
+        recognised.append(not rest.search(case.text).passages)
+    return {
+        "floor": corpus.services.settings.retrieval.floor,
+        "answerable_refused": round(float(np.mean(refused)), 4),
+        "unanswerable_recognised": round(float(np.mean(recognised)), 4),
+    }
 
-    settings = load_settings(llm={"provider": "none"})
-    quiet_libraries(settings.data.dir)
-    log.configure(settings.log, settings.data.dir, terminal=False)
-    passages, questions = load(file)
-    article = {row["id"]: row["title"] for row in passages}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        temporary_services(settings, Path(folder), passages) as (services, owner),
-    ):
-        scope = services.search.scope(None, None, None)
-        retriever = services.search.retriever(scope, "global", top_k=settings.retrieval.candidates, floor=False)
-        answerable, unanswerable = [], []
-        for question in questions:
-            gold = {article[one] for one in question.gold}
-            values = [
-                (
-                    relevance(question.text, p.searchable, p.fused.similarities, settings.retrieval),
-                    article[owner[p.chunk.id]],
-                )
-                for p in retriever.search(question.text).passages
-            ]
-            answerable.append(max((value for value, _ in values), default=0.0))
-            unanswerable.append(max((value for value, title in values if title not in gold), default=0.0))
-    for floor in FLOORS:
-        refused = sum(value < floor for value in answerable) / len(answerable)
-        recognised = sum(value < floor for value in unanswerable) / len(unanswerable)
-        line = {
-            "floor": floor,
-            "answerable_refused": round(refused, 4),
-            "unanswerable_recognised": round(recognised, 4),
-        }
-        print(json.dumps({"benchmark": "relevance_floor", "file": file.name, **line}), flush=True)
+
+def line(
+    file: str, kind: str, limit: float, shipped: list[NDArray[np.float64]], apart: list[NDArray[np.float64]]
+) -> str:
+    figures = {
+        f"{name}_{of}": round(float(np.mean(values < limit)), 4)
+        for of, pair in (("shipped", shipped), ("out_of_fold", apart))
+        for name, values in zip(("answerable_refused", "unanswerable_recognised"), pair, strict=True)
+    }
+    return json.dumps({"benchmark": "relevance_floor", "file": file, "models": kind, "floor": limit, **figures})
+
+
+def curve(answerable: NDArray[np.float64], unanswerable: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Share refused and share recognised at every floor."""
+    limits = np.quantile(answerable, np.linspace(0, 1, 101))
+    return [(float(np.mean(answerable < limit)), float(np.mean(unanswerable < limit))) for limit in limits]
 
 
 if __name__ == "__main__":

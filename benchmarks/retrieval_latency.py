@@ -1,6 +1,6 @@
 """How long a search takes once the question is embedded, beside stock LlamaIndex fusion over Qdrant's local mode.
 
-python benchmarks/retrieval_latency.py [--sizes 2000 10000]      sizes are passages in each kb; 50000 and 200000 take minutes
+python -m benchmarks.retrieval_latency [--sizes 2000 10000]      sizes are passages in each kb; 50000 and 200000 take minutes
 
 Ours: two kbs, MiniLM and BM25, user filter, fusion, second pass, SQL re-check. Stock: two kbs, MiniLM alone, the same filter,
 `QueryFusionRetriever` over `QdrantVectorStore`. Both answer each question in turn; audit and trace writes are in neither.

@@ -276,7 +276,7 @@ def test_any_setting_comes_from_the_environment() -> None:
             "AIM_SERVER__BEHIND_PROXY": "true",
             "AIM_DATA__DIR": "/srv/aim",
             "AIM_LLM__API_KEY": "",
-            "AIM_RETRIEVAL__FLOOR_MODELS": "[minilm, bge]",
+            "AIM_RETRIEVAL__SECOND_PASS": "false",
             "AIM_DEBUG": "not a setting: no section",
             "OTHER__THING": "1",
         }
@@ -285,7 +285,7 @@ def test_any_setting_comes_from_the_environment() -> None:
     assert settings.server.cors_origins == ("https://a.example", "https://b.example")
     assert settings.data.dir == Path("/srv/aim")
     assert settings.llm.api_key is None
-    assert settings.retrieval.floor_models == ("minilm", "bge")
+    assert settings.retrieval.second_pass is False
     assert "'server.port'" in refusal(env={"AIM_SERVER__PORT": "many"})
     assert "AIM_SERVER__PORT is not a valid value" in refusal(env={"AIM_SERVER__PORT": "[1"})
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.retrievers.floor import words
+from app.retrievers.wording import words
 
 ALIKE = 0.6  # of the words of the shorter sentence, without its values, that stand in the other one
 ASKED = 0.34  # of the question's words that stand in both: else it disagrees about something nobody asked

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from app.retrievers.cues import CUES
-from app.retrievers.floor import words
 from app.retrievers.rules import direct_reason
+from app.retrievers.wording import words
 
 CARRIED_WORDS = 12  # more would drown what is asked now
 SHORT = 3  # a question with no more telling words than this asks about what was spoken of

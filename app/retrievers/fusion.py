@@ -15,12 +15,16 @@ Key = tuple[KB, str]
 
 @dataclass(frozen=True, slots=True)
 class RankedList:
-    """What one index answered: (chunk id, similarity), best first. `weight` is the model's weight in the fusion."""
+    """What one index answered: (chunk id, similarity), best first. `weight` is the model's weight in the fusion.
+
+    `sparse`: the similarities rest on word frequencies of their own kb, and say nothing beside another kb's.
+    """
 
     kb: KB
     model: str
     weight: float
     hits: tuple[tuple[str, float], ...]
+    sparse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +60,41 @@ def weighted_rrf(lists: Sequence[RankedList], *, k: int = 60) -> list[Fused]:
 
 
 def calibrated_scores(lists: Sequence[RankedList], filled: Sequence[RankedList] = ()) -> list[Fused]:
-    """Weighted mean of each model's similarities, scaled to 0..1 between the model's lowest and highest over both kbs.
+    """Weighted mean of each model's similarities, scaled to 0..1 between the model's lowest and highest.
 
     `filled` holds similarities of candidates that an index had not among its first ones; what is missing even so counts
-    as the lowest. Scaling over both kbs keeps a weak kb weak: its best passage does not become a 1 of its own.
+    as the lowest. Meanings are scaled over both kbs, which keeps a weak kb weak: its best passage does not become a 1 of
+    its own. Word scores are scaled within each kb: a word is rare or common in its own corpus.
     """
     keys, similarity, ranks, weights = _table(lists, filled)
     if not keys:
         return []
-    # fmin and fmax pass over NaN without nanmin's warning about a model that found nothing at all.
-    low = np.fmin.reduce(similarity, axis=1, keepdims=True)
-    high = np.fmax.reduce(similarity, axis=1, keepdims=True)
-    span = np.where(high > low, high - low, 1.0)
-    scaled = np.nan_to_num((similarity - low) / span + (high == low), nan=0.0)
+    sparse = {ranked.model for ranked in lists if ranked.sparse}
+    rows = np.array([model in sparse for model in dict.fromkeys(ranked.model for ranked in lists)])
+    scaled = _scaled(similarity)
+    for kb in {kb for kb, _ in keys}:
+        mine = np.array([one == kb for one, _ in keys])
+        scaled[np.ix_(rows, mine)] = _scaled(similarity[np.ix_(rows, mine)])
     total = float(weights.sum()) or 1.0
-    return _ordered(keys, (weights @ np.clip(scaled, 0.0, 1.0)) / total, lists, similarity, ranks)
+    return _ordered(keys, (weights @ scaled) / total, lists, similarity, ranks)
+
+
+def shortlist(fused: Sequence[Fused], limit: int) -> list[Fused]:
+    """The first `limit`, of which every kb has its even part as far as it goes: a small kb is not crowded out before the
+    quotas are applied. The order stays.
+    """
+    kbs = {row.kb for row in fused}
+    room = dict.fromkeys(kbs, limit // max(len(kbs), 1))
+    kept: set[Key] = set()
+    for row in fused:
+        if room[row.kb] > 0:
+            room[row.kb] -= 1
+            kept.add(row.key)
+    for row in fused:
+        if len(kept) >= limit:
+            break
+        kept.add(row.key)
+    return [row for row in fused if row.key in kept]
 
 
 def take(fused: Sequence[Fused], top_k: int, personal_share: float) -> list[Fused]:
@@ -112,6 +136,16 @@ def _table(
             if (spot := column.get((extra.kb, chunk_id))) is not None and extra.model in models:
                 similarity[models.index(extra.model), spot] = value
     return keys, similarity, ranks, weights
+
+
+def _scaled(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row between 0 (its lowest, or missing) and 1; a row of equal values is 1 throughout."""
+    # fmin and fmax pass over NaN without nanmin's warning about a model that found nothing at all.
+    low = np.fmin.reduce(similarity, axis=1, keepdims=True)
+    high = np.fmax.reduce(similarity, axis=1, keepdims=True)
+    span = np.where(high > low, high - low, 1.0)
+    scaled: NDArray[np.float64] = np.nan_to_num((similarity - low) / span + (high == low), nan=0.0)
+    return scaled.clip(0.0, 1.0)
 
 
 def _ordered(

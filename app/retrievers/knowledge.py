@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import NodeWithScore, QueryBundle
 from loguru import logger
 from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
@@ -22,9 +23,14 @@ from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
 from app.models import KB, READY, Chunk, Document, Intent
 from app.principal import TenantFilter
 from app.retrievers.floor import relevance
-from app.retrievers.fusion import Fused, RankedList, calibrated_scores, take, weighted_rrf
+from app.retrievers.fusion import Fused, RankedList, calibrated_scores, shortlist, take, weighted_rrf
+from app.retrievers.passages import Passage as Passage
+from app.retrievers.passages import Retrieval as Retrieval
+from app.retrievers.passages import as_node as as_node
+from app.retrievers.passages import joined
+from app.retrievers.rerank import Candidate, Coefficients, ModelRole, judge, load_coefficients
 from app.retrievers.trace import Trace
-from app.retrievers.waves import Steps, adrive, drive
+from app.retrievers.waves import Steps, Within, adrive, drive
 
 # The kb targeting table of design 2.
 TARGETS: dict[Intent, tuple[KB, ...]] = {
@@ -36,35 +42,6 @@ STAGE_SECONDS = 5.0  # a stage that takes longer counts as failed: the answer go
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A chunk that was found, checked and is allowed to be shown."""
-
-    chunk: Chunk
-    document: Document
-    fused: Fused
-
-    @property
-    def kb(self) -> KB:
-        return self.fused.kb
-
-    @property
-    def searchable(self) -> str:
-        """Everything of it that a question can match."""
-        return f"{self.document.title} {self.chunk.heading} {self.chunk.text}"
-
-
-@dataclass(slots=True)
-class Retrieval:
-    """Passages, best first, and the trace of how they came."""
-
-    passages: list[Passage]
-    trace: Trace = field(default_factory=Trace)
-
-    def of(self, kb: KB) -> list[Passage]:
-        return [passage for passage in self.passages if passage.kb == kb]
-
-
-@dataclass(frozen=True, slots=True)
 class Searcher:
     """What every retrieval shares: the indexes, the database and a small pool for its short SQL calls."""
 
@@ -72,14 +49,16 @@ class Searcher:
     db: Database
     settings: RetrievalSettings
     sql: ThreadPoolExecutor
+    coefficients: Coefficients = field(default_factory=load_coefficients)
 
 
 class KnowledgeFusionRetriever(BaseRetriever):
     """Built per request with its tenant, because a `QueryBundle` cannot carry one (skeleton.md).
 
     `tenant` may be None for someone not signed in: then the personal kb is not searched whatever `intent` says.
-    `documents` limits both kbs to these documents. `floor=False` keeps passages below the relevance floor (plain search).
-    `keep` is called with what was found before anybody gets it: where it raises, nothing is given out.
+    `documents` limits both kbs to these documents. `floor=False` keeps passages below the relevance floor (plain search);
+    `join=True` makes one passage of chosen neighbours that overlap, for a prompt. `keep` is called with what was found
+    before anybody gets it: where it raises, nothing is given out.
     """
 
     def __init__(
@@ -91,6 +70,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
         top_k: int | None = None,
         documents: Sequence[str] | None = None,
         floor: bool = True,
+        join: bool = False,
         keep: Callable[[Retrieval], None] | None = None,
     ) -> None:
         super().__init__()
@@ -99,8 +79,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
         self._documents = documents
         self._intent = intent
         self._top_k = top_k or searcher.settings.top_k
-        self._floor = floor
-        self._keep = keep
+        self._floor, self._join, self._keep = floor, join, keep
 
     @property
     def kbs(self) -> list[KB]:
@@ -143,21 +122,32 @@ class KnowledgeFusionRetriever(BaseRetriever):
         lists = self._lists(asked, outcomes, trace)
         outcomes = yield (gaps := self._gaps(asked, vectors, lists))[1]
         filled = [
-            RankedList(index.kb, index.model.name, index.model.row.weight, tuple(outcome))
+            _ranked(index, outcome)
             for index, outcome in zip(gaps[0], outcomes, strict=True)
             if not isinstance(outcome, BaseException)
         ]
         trace.add("search", start)
 
         with trace.stage("fuse"):
-            fused = self._deepest(self._fuse(lists, filled), depth)
+            fused = shortlist(self._fuse(lists, filled), max(depth, 2 * self._top_k))
         start = time.perf_counter()
         [found] = yield [self._searcher.sql.submit(self._check, [row.chunk_id for row in fused])]
         if isinstance(found, BaseException):
             raise Unavailable("The database does not answer; try again in a moment.") from None
         trace.add("check", start)
+
+        outcome = {row.chunk_id: "dropped" for row in fused}
+        allowed = self._allowed(fused, found, outcome)
+        start = time.perf_counter()
+        roles = {name: ModelRole(model.row.weight, model.sparse) for name, model in models.items()}
+        allowed = yield from self._second_pass(question, allowed, roles, trace)
+        trace.add("rerank", start)
         with trace.stage("choose"):
-            return Retrieval(self._choose(question, fused, found, trace), trace)
+            passages = self._choose(allowed, outcome)
+            trace.record(
+                fused, outcome, {p.chunk.id: (n, p.fused.score, p.relevance) for n, p in enumerate(allowed, 1)}
+            )
+            return Retrieval(joined(passages) if self._join else passages, trace)
 
     def _ask(self, index: KnowledgeIndex, vector: Any, depth: int) -> Future[Any]:
         return index.store.search(vector, depth, self._tenant, documents=self._documents)
@@ -183,7 +173,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
                     "index not searched"
                 )
             else:
-                lists.append(RankedList(index.kb, index.model.name, index.model.row.weight, tuple(outcome)))
+                lists.append(_ranked(index, outcome))
         for kb in self.kbs:
             if not any(ranked.kb == kb for ranked in lists):
                 if isinstance(failure, AppError):
@@ -222,13 +212,6 @@ class KnowledgeFusionRetriever(BaseRetriever):
             return weighted_rrf(lists, k=self._searcher.settings.rrf_k)
         return calibrated_scores(lists, filled)
 
-    def _deepest(self, fused: list[Fused], depth: int) -> list[Fused]:
-        """The first `depth` of each kb: a small personal kb is not crowded out before the quotas are applied."""
-        return sorted(
-            (row for kb in self.kbs for row in [row for row in fused if row.kb == kb][:depth]),
-            key=lambda row: -row.score,
-        )
-
     def _check(self, chunk_ids: list[str]) -> dict[str, tuple[Chunk, Document]]:
         """The chunks that may be shown: of a ready document, of its present version, global or the tenant's own (rule 4)."""
         mine: ColumnElement[bool] = col(Document.kb) == "global"
@@ -247,10 +230,10 @@ class KnowledgeFusionRetriever(BaseRetriever):
         with self._searcher.db.reading() as session:
             return {chunk.id: (chunk, document) for chunk, document in session.exec(query)}
 
-    def _choose(
-        self, question: str, fused: list[Fused], found: dict[str, tuple[Chunk, Document]], trace: Trace
+    def _allowed(
+        self, fused: list[Fused], found: dict[str, tuple[Chunk, Document]], outcome: dict[str, str]
     ) -> list[Passage]:
-        outcome = {row.chunk_id: "dropped" for row in fused}
+        """The candidates that passed the check; of equal texts within a kb and artist the first (design 5)."""
         allowed: list[Passage] = []
         texts: set[tuple[str, str | None, str]] = set()
         for row in fused:
@@ -262,41 +245,67 @@ class KnowledgeFusionRetriever(BaseRetriever):
             if same not in texts:
                 texts.add(same)
                 allowed.append(passage)
-        allowed = self._above_floor(question, allowed) if self._floor else allowed
+        return allowed
+
+    def _second_pass(
+        self, question: str, passages: list[Passage], roles: dict[str, ModelRole], trace: Trace
+    ) -> Steps[list[Passage]]:
+        """Ordered anew, with relevance. It fails open: the fused order stands, and the trace says why (design rule 7)."""
+        settings = self._searcher.settings
+        if not passages or not settings.second_pass:
+            trace.second_pass = "off" if passages else "nothing to order"
+            return passages
+        work = self._searcher.sql.submit(self._judged, question, passages, roles)
+        [outcome] = yield Within(settings.second_pass_seconds, [work])
+        if isinstance(outcome, BaseException):
+            trace.second_pass = f"failed ({type(outcome).__name__})"
+            logger.bind(error=type(outcome).__name__).warning("second pass failed")
+            return passages
+        trace.second_pass = "linear"
+        ordered: list[Passage] = outcome
+        return ordered
+
+    def _judged(self, question: str, passages: list[Passage], roles: dict[str, ModelRole]) -> list[Passage]:
+        coefficients = self._searcher.coefficients
+        judged = judge(question, [as_candidate(passage) for passage in passages], roles, coefficients)
+        scores = np.exp(judged.scores - judged.scores.max())
+        fresh = [
+            replace(
+                passage,
+                fused=replace(passage.fused, score=float(score)),
+                relevance=relevance(passage.fused.similarities, echo, coefficients),
+            )
+            for passage, score, echo in zip(passages, scores, judged.echoes, strict=True)
+        ]
+        return [fresh[place] for place in np.argsort(-judged.scores, kind="stable")]
+
+    def _choose(self, allowed: list[Passage], outcome: dict[str, str]) -> list[Passage]:
+        """The passages that go out, best first, as the intent shares the places among the kbs."""
+        near = self._above_floor(allowed) if self._floor else allowed
         share = {"personal": self._searcher.settings.personal_share, "hybrid": self._searcher.settings.hybrid_share}
-        chosen = {row.key for row in take([p.fused for p in allowed], self._top_k, share.get(self._intent, 0.0))}
-        for passage in allowed:
+        chosen = {row.key for row in take([p.fused for p in near], self._top_k, share.get(self._intent, 0.0))}
+        for passage in near:
             outcome[passage.chunk.id] = "prompt" if passage.fused.key in chosen else "cut"
-        trace.record(fused, outcome)
-        return [passage for passage in allowed if passage.fused.key in chosen]
+        return [passage for passage in near if passage.fused.key in chosen]
 
-    def _above_floor(self, question: str, passages: list[Passage]) -> list[Passage]:
-        """The passages of each kb whose best one reaches the floor, without those far below it (design 5).
+    def _above_floor(self, passages: list[Passage]) -> list[Passage]:
+        """The passages of each kb whose most relevant one reaches the floor, without those far below it (design 5).
 
-        A kb in which no model took part that the floor was measured on has none: it would refuse every question.
+        Where the second pass failed nobody knows, and all are kept.
         """
         settings = self._searcher.settings
-        kept: list[Passage] = []
-        values = {p.fused.key: relevance(question, p.searchable, p.fused.similarities, settings) for p in passages}
-        for kb in self.kbs:
-            mine = [passage for passage in passages if passage.kb == kb]
-            if not any(name in settings.floor_models for passage in mine for name in passage.fused.similarities):
-                kept += mine
-            elif max(values[passage.fused.key] for passage in mine) >= settings.floor:
-                lowest = settings.floor - settings.floor_margin
-                kept += [passage for passage in mine if values[passage.fused.key] >= lowest]
-        return sorted(kept, key=lambda passage: -passage.fused.score)
+        lowest = settings.floor - settings.floor_margin
+        reached = {p.kb for p in passages if p.relevance is None or p.relevance >= settings.floor}
+        return [p for p in passages if p.kb in reached and (p.relevance is None or p.relevance >= lowest)]
 
 
-def as_node(passage: Passage) -> NodeWithScore:
-    """LlamaIndex's view of a passage."""
-    chunk, document = passage.chunk, passage.document
-    node = TextNode(
-        id_=chunk.id,
-        text=chunk.text,
-        metadata={
-            "document_id": document.id, "title": document.title, "kb": document.kb, "page": chunk.page, "start": chunk.start,
-            "end": chunk.end, "heading": chunk.heading, "standing": document.standing, "ranks": passage.fused.ranks,
-        },
-    )  # fmt: skip
-    return NodeWithScore(node=node, score=passage.fused.score)
+def _ranked(index: KnowledgeIndex, hits: Sequence[tuple[str, float]]) -> RankedList:
+    return RankedList(index.kb, index.model.name, index.model.row.weight, tuple(hits), index.model.sparse)
+
+
+def as_candidate(passage: Passage) -> Candidate:
+    """What the second pass looks at."""
+    chunk, fused = passage.chunk, passage.fused
+    return Candidate(
+        passage.kb, passage.document.title, chunk.heading, chunk.text, chunk.number, fused.similarities, fused.ranks
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,12 @@ from app.retrievers.fusion import Fused
 
 @dataclass(slots=True)
 class Trace:
-    """Holds ids, ranks, similarities and milliseconds. `outcome` of a candidate: prompt, cut, below_floor, dropped, same_text."""
+    """Holds ids, ranks, similarities and milliseconds. A candidate tells its rank in each index, after the fusion (`fused`)
+    and after the second pass (`reranked`), and its `outcome`:
+
+    prompt (chosen), cut (others were better, or its kb's places were full), below_floor (does not touch the question), same_text
+    (equal to a better one), dropped (SQL does not allow it, any more). `second_pass` is how the order was refined, or why not.
+    """
 
     id: str = field(default_factory=new_id)
     question: str = ""
@@ -28,6 +33,7 @@ class Trace:
     models: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     fusion: str = ""
+    second_pass: str = ""
     candidates: list[dict[str, Any]] = field(default_factory=list)
     dropped: int = 0
     prompt: list[dict[str, str]] = field(default_factory=list)
@@ -47,18 +53,23 @@ class Trace:
         spent = (time.perf_counter() - start) * 1000
         self.milliseconds[name] = round(self.milliseconds.get(name, 0.0) + spent, 3)
 
-    def record(self, fused: Sequence[Fused], outcome: dict[str, str]) -> None:
-        """Keep every candidate with what became of it."""
+    def record(
+        self, fused: Sequence[Fused], outcome: dict[str, str], judged: Mapping[str, tuple[int, float, float | None]]
+    ) -> None:
+        """Keep every candidate with what became of it; `judged` holds rank, score and relevance of what passed the check."""
         self.candidates = [
             {
                 "kb": row.kb,
                 "chunk_id": row.chunk_id,
                 "ranks": row.ranks,
-                "score": round(row.score, 4),
+                "fused": place,
+                "reranked": judged[row.chunk_id][0] if row.chunk_id in judged else None,
+                "score": round(judged[row.chunk_id][1] if row.chunk_id in judged else row.score, 4),
+                "relevance": _rounded(judged[row.chunk_id][2]) if row.chunk_id in judged else None,
                 "similarities": {name: round(value, 4) for name, value in row.similarities.items()},
                 "outcome": outcome[row.chunk_id],
             }
-            for row in fused
+            for place, row in enumerate(fused, start=1)
         ]
         self.dropped = sum(1 for value in outcome.values() if value == "dropped")
         if self.dropped:
@@ -76,9 +87,14 @@ class Trace:
             "models": self.models,
             "missing": self.missing,
             "fusion": self.fusion,
+            "second_pass": self.second_pass,
             "candidates": self.candidates,
             "dropped": self.dropped,
             "prompt": self.prompt,
             "disagreements": self.disagreements,
             "milliseconds": self.milliseconds,
         }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -56,15 +56,17 @@ def citations(sources: Sequence[Source], cited: Sequence[str], question: str, an
 
 
 def as_citation(source: Source, about: str) -> Citation:
-    chunk, document = source.passage.chunk, source.passage.document
+    passage, document = source.passage, source.passage.document
+    quote = excerpt(about, passage.chunk.text)
+    chunk = passage.holding(quote)
     return Citation(
         label=source.label,
         document_id=document.id,
         chunk_id=chunk.id,
         title=document.title,
-        kb=source.passage.kb,
+        kb=passage.kb,
         page=chunk.page,
-        quote=excerpt(about, chunk.text),
+        quote=quote,
         standing=document.standing,
     )
 

@@ -213,6 +213,6 @@ def trace_public(row: Trace, *, scores: bool) -> dict[str, Any]:
     """A trace as it leaves the process: similarity scores help to test for membership, and are for admins alone."""
     body = {"id": row.id, **row.body}
     if not scores:
-        hidden = ("score", "similarities")
+        hidden = ("score", "similarities", "relevance")
         body["candidates"] = [{k: v for k, v in one.items() if k not in hidden} for one in body.get("candidates", [])]
     return body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from app.retrievers.floor import words
+from app.retrievers.wording import words
 
 _END = re.compile(r"(?<=[.!?;:])\s+(?=[\"“(\[A-Z0-9])|\n{2,}")
 _HEADING = re.compile(r"#{1,6} [^\n]*(?:\n+|$)")
@@ -72,7 +72,12 @@ def _window(about: str, text: str, limit: int) -> str:
     asked = words(about)
     starts = [0] + [match.end() for match in re.finditer(r"\s+", text) if match.end() + limit / 2 < len(text)]
     starts = starts[:: 1 + len(starts) // WINDOWS]
-    best = max(starts, key=lambda start: (len(asked & words(text[start : start + limit])), -start))
-    window = text[best : best + limit]
-    cut = window.rfind(" ") if best + limit < len(text) else -1
-    return (window[:cut] if cut > 0 else window).strip()
+    best = max(starts, key=lambda start: (len(asked & words(_whole_words(text, start, limit))), -start))
+    return _whole_words(text, best, limit).strip()
+
+
+def _whole_words(text: str, start: int, limit: int) -> str:
+    """At most `limit` characters from `start`, cut before the word that would not fit."""
+    window = text[start : start + limit]
+    cut = window.rfind(" ") if start + limit < len(text) else -1
+    return window[:cut] if cut > 0 else window

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.indexes.embeddings import Dense
 from app.models import KB, Intent
-from app.retrievers.floor import words
+from app.retrievers.wording import words
 from app.services.excerpts import excerpt, rarities, sentences
 from app.services.prompts import Source
 

@@ -52,7 +52,7 @@ class SearchService:
         scope = await asyncio.to_thread(self.scope, principal, request.documents, request.artist_id)
         selector = self.selector(request.intent or scope.intent)
         found = await selector.aclassify(request.query)
-        retriever = self.retriever(scope, found.intent, top_k=request.top_k, floor=False)
+        retriever = self.retriever(scope, found.intent, top_k=request.top_k, floor=False, join=False)
         retrieval = await retriever.asearch(request.query)
         retrieval.trace.direct = found.direct
         retrieval.trace.reason = f"{found.by}: {found.reason}"
@@ -78,13 +78,21 @@ class SearchService:
         *,
         top_k: int | None = None,
         floor: bool = True,
+        join: bool = True,
         keep: Callable[[Retrieval], None] | None = None,
     ) -> KnowledgeFusionRetriever:
         """For callers that `keep` what was read themselves; others pass it (see `KnowledgeFusionRetriever`)."""
         # Whoever names documents wants what they hold, however near it is to the question.
         floor = floor and scope.documents is None
         return KnowledgeFusionRetriever(
-            self._searcher, scope.tenant, intent, top_k=top_k, documents=scope.documents, floor=floor, keep=keep
+            self._searcher,
+            scope.tenant,
+            intent,
+            top_k=top_k,
+            documents=scope.documents,
+            floor=floor,
+            join=join,
+            keep=keep,
         )
 
     def scope(self, principal: Principal | None, documents: list[str] | None, artist_id: str | None) -> Scope:
@@ -123,7 +131,7 @@ def reads(passages: list[Passage]) -> list[dict[str, object]]:
     """Which chunks of which document were read, for the audit."""
     grouped: dict[str, list[str]] = {}
     for passage in passages:
-        grouped.setdefault(passage.document.id, []).append(passage.chunk.id)
+        grouped.setdefault(passage.document.id, []).extend(chunk.id for chunk in passage.chunks)
     return [{"document_id": document_id, "chunk_ids": ids} for document_id, ids in grouped.items()]
 
 

@@ -45,6 +45,7 @@ STAGE_WORDS = {
     "search": "searching",
     "fuse": "merging the results",
     "check": "checking what you may see",
+    "rerank": "reading the best passages",
     "choose": "choosing the passages",
 }
 

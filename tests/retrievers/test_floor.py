@@ -2,36 +2,37 @@ from __future__ import annotations
 
 import pytest
 
-from app.config import RetrievalSettings
-from app.retrievers.floor import coverage, relevance, words
+from app.retrievers.floor import relevance
+from app.retrievers.rerank import load_coefficients
+from app.retrievers.wording import Echo
 
-SETTINGS = RetrievalSettings(floor_coverage_weight=0.4, floor_models=("minilm",))
-
-
-def test_words_are_those_that_carry_meaning() -> None:
-    assert words("What is the commission of my manager?") == {"commission", "manag"}
-    assert words("Commissions, managers") == words("commission MANAGER")
-    assert words("15 % of it; a 5 or x") == {"15", "5"}
-    assert words("ing ed the") == {"ing", "ed"}, "a stem of fewer than three letters is left whole"
+COEFFICIENTS = load_coefficients()
+NOTHING, HALF, ALL = Echo(0.0, 0.0, 0.0), Echo(0.5, 0.0, 0.0), Echo(1.0, 1.0, 0.0)
 
 
-def test_coverage_is_the_share_of_the_questions_words() -> None:
-    assert coverage("commission of my manager", "The manager takes it.") == 0.5
-    assert coverage("commission of my manager", "A manager's commissions") == 1.0
-    assert coverage("what is it", "anything") == 0.0
+def of(similarities: dict[str, float], echo: Echo) -> float:
+    return relevance(similarities, echo, COEFFICIENTS)
 
 
-def test_relevance_adds_meaning_and_wording() -> None:
-    def of(text: str, similarity: float) -> float:
-        return relevance("manager commission", text, {"minilm": similarity}, SETTINGS)
-
-    assert of("nothing shared", 0.5) == pytest.approx(0.5)
-    assert of("the commission", 0.3) == pytest.approx(0.5)
-    assert of("a manager's commission", 0.1) == pytest.approx(0.5)
+def test_relevance_grows_with_meaning_and_with_wording() -> None:
+    assert 0 < of({"minilm": 0.1}, NOTHING) < of({"minilm": 0.5}, NOTHING) < of({"minilm": 0.8}, NOTHING) < 1
+    assert of({"minilm": 0.4}, NOTHING) < of({"minilm": 0.4}, HALF) < of({"minilm": 0.4}, ALL)
 
 
-def test_only_models_the_floor_was_measured_on_count() -> None:
-    assert relevance("manager", "x", {"bm25": 17.0, "remote": 0.99}, SETTINGS) == 0.0
-    assert relevance("manager", "x", {"bm25": 17.0, "minilm": 0.9}, SETTINGS) == 0.9
-    both = SETTINGS.model_copy(update={"floor_models": ("minilm", "remote")})
-    assert relevance("manager", "x", {"remote": 0.99, "minilm": 0.9}, both) == 0.99
+def test_what_is_plain_is_plain() -> None:
+    assert of({"minilm": 0.7}, ALL) > 0.9
+    assert of({"minilm": 0.1}, NOTHING) < 0.01
+
+
+def test_similarities_that_were_not_measured_do_not_count() -> None:
+    assert of({"bm25": 17.0, "remote": 0.99}, HALF) == of({}, HALF)
+    assert of({"bm25": 17.0, "remote": 0.99, "minilm": 0.3}, HALF) == of({"minilm": 0.3}, HALF)
+
+
+def test_without_a_measured_model_the_words_decide() -> None:
+    assert of({"remote": 0.9}, NOTHING) < 0.25 < of({"remote": 0.1}, ALL)
+
+
+@pytest.mark.parametrize("value", [-1e9, 1e9])
+def test_no_similarity_is_too_far_out(value: float) -> None:
+    assert 0 <= of({"minilm": value}, HALF) <= 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from app.models import KB
-from app.retrievers.fusion import Fused, RankedList, calibrated_scores, candidates, take, weighted_rrf
+from app.retrievers.fusion import Fused, RankedList, calibrated_scores, candidates, shortlist, take, weighted_rrf
 
 APPROX = 1e-9
 
@@ -161,3 +161,21 @@ def test_take_holds_its_promise_for_any_mixture() -> None:
             mine = [one for one in taken if one.kb == kb]
             assert len(mine) >= min(promised, len(have))
             assert mine == have[: len(mine)], "the best of each kb"
+
+
+def test_word_scores_are_scaled_within_their_kb_and_meanings_over_both() -> None:
+    """A user's three papers make every word common: their word scores are low, and no worse for it."""
+    own, shared = (("p1", 0.4), ("p2", 0.1)), (("g1", 9.0), ("g2", 1.0))
+    of_words = [RankedList("personal", "b", 1, own, sparse=True), RankedList("global", "b", 1, shared, sparse=True)]
+    assert scores(calibrated_scores(of_words)) == {"p1": 1.0, "g1": 1.0, "p2": 0.0, "g2": 0.0}
+    of_meanings = [RankedList("personal", "a", 1, own), RankedList("global", "a", 1, shared)]
+    assert scores(calibrated_scores(of_meanings))["p1"] == pytest.approx(0.3 / 8.9)
+
+
+def test_a_shortlist_keeps_an_even_part_of_each_kb() -> None:
+    fused = [row(f"g{n}", 1 - n / 10, "global") for n in range(5)] + [row(f"p{n}", 0.1, "personal") for n in range(3)]
+    assert [one.chunk_id for one in shortlist(fused, 4)] == ["g0", "g1", "p0", "p1"]
+    assert [one.chunk_id for one in shortlist(fused, 7)] == ["g0", "g1", "g2", "g3", "p0", "p1", "p2"]
+    assert [one.chunk_id for one in shortlist(fused[:5], 3)] == ["g0", "g1", "g2"]
+    assert shortlist(fused, 50) == fused
+    assert shortlist([], 5) == []

@@ -52,7 +52,7 @@ def test_no_way_of_asking_stands_on_both_sides_of_a_fold(labelled: training.Labe
 
 
 def test_cross_validated_accuracy(labelled: training.Labelled, rows: NDArray[np.float32]) -> None:
-    """Measured: 0.87 three-way, 0.94 global or not, 0.98 direct or not; `python benchmarks/intent.py` prints it."""
+    """Measured: 0.87 three-way, 0.94 global or not, 0.98 direct or not; `python -m benchmarks.intent` prints it."""
     found = training.cross_validated(labelled, training.ours(labelled, rows))
     assert found["three_way"] >= 0.85
     assert found["global"] >= 0.93

@@ -177,7 +177,7 @@ def test_it_is_a_llama_index_retriever(world: World) -> None:
 
 def test_the_trace_tells_what_was_done_and_holds_no_text(world: World) -> None:
     trace = world.search(world.lena, top_k=1).trace
-    assert set(trace.milliseconds) == {"embed", "search", "fuse", "check", "choose"}
+    assert set(trace.milliseconds) == {"embed", "search", "fuse", "check", "rerank", "choose"}
     assert all(value >= 0 for value in trace.milliseconds.values())
     assert [row["outcome"] for row in trace.candidates].count("prompt") == 1
     assert all(row["ranks"].keys() <= set(MODELS) for row in trace.candidates)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loguru import logger
@@ -17,6 +21,7 @@ from tests.retrievers.world import (
     QUESTION,
     World,
     documents,
+    outcomes,
 )
 
 
@@ -52,14 +57,49 @@ def test_an_index_that_cannot_be_searched_is_named(world: World, fail: Callable[
 
 
 @pytest.mark.parametrize("kb", [None, "personal"])
-def test_without_the_model_it_was_measured_on_there_is_no_floor(
+def test_without_the_model_it_was_measured_on_words_alone_make_the_floor(
     world: World, fail: Callable[..., None], kb: KB | None
 ) -> None:
     fail("minilm", *([kb] if kb else []))
-    searcher = world.library.searcher(floor=0.5, floor_margin=0.15, floor_coverage_weight=0.35)
-    question = world.library.fresh(QUESTION)
-    retrieval = world.search(world.lena, question=question, searcher=searcher, floor=True)
+    asked = world.search(world.lena, question=world.library.fresh(QUESTION), floor=True)
+    assert world.contract in documents(asked)
+    other = world.search(world.lena, question=world.library.fresh("How do I prune an apple tree?"), floor=True)
+    assert not other.of("personal")
+    assert "below_floor" in outcomes(other).values()
+
+
+def test_a_second_pass_that_breaks_leaves_the_fused_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise FloatingPointError
+
+    monkeypatch.setattr("app.retrievers.knowledge.judge", broken)
+    retrieval = world.search(world.lena, floor=True)
+    assert retrieval.trace.second_pass == "failed (FloatingPointError)"
+    shown = [row for row in retrieval.trace.candidates if row["outcome"] == "prompt"]
+    assert [row["fused"] for row in shown] == sorted(row["fused"] for row in shown)
+    assert documents(retrieval) >= {world.contract, world.industry}
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_second_pass_that_takes_too_long_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, colour: str
+) -> None:
+    released = threading.Event()
+    monkeypatch.setattr("app.retrievers.knowledge.judge", lambda *_: released.wait(20))
+    retriever = world.library.retriever(world.lena, searcher=world.library.searcher(second_pass_seconds=0.05))
+    start = time.perf_counter()
+    retrieval = retriever.search(QUESTION) if colour == "sync" else asyncio.run(retriever.asearch(QUESTION))
+    released.set()
+    assert time.perf_counter() - start < 4, "less than any other stage may take"
+    assert retrieval.trace.second_pass == "failed (TimeoutError)"
     assert world.contract in documents(retrieval)
+
+
+def test_the_second_pass_can_be_switched_off(world: World) -> None:
+    retrieval = world.search(world.lena, searcher=world.library.searcher(second_pass=False))
+    assert retrieval.trace.second_pass == "off"
+    assert [row["fused"] for row in retrieval.trace.candidates] == list(range(1, len(retrieval.trace.candidates) + 1))
+    assert all(passage.relevance is None for passage in retrieval.passages)
 
 
 def test_without_any_model_there_is_no_answer(world: World, fail: Callable[..., None]) -> None:

@@ -130,3 +130,32 @@ def test_a_question_is_embedded_once_per_model(world: World, monkeypatch: pytest
     assert sorted(asked) == sorted(MODELS)
     world.search(world.omar, question=question)
     assert len(asked) == len(MODELS), "and kept"
+
+
+def test_chosen_neighbours_are_joined_for_a_prompt_alone(world: World) -> None:
+    services, mara = world.library.services, person(world.library.services)
+    lines = [
+        f"Article {n}: the Petrel festival pays part {n} of its fee in month {n} of the season." for n in range(40)
+    ]
+    text = "\n".join(lines)
+    put(services, text, title="Petrel deal", owner=mara)
+    question = "When does the Petrel festival pay its fee?"
+    apart = world.search(mara, "personal", question, top_k=8)
+    together = world.search(mara, "personal", question, top_k=8, join=True)
+    assert len(apart.of("personal")) > len(together.of("personal")) == 1
+    [one] = together.of("personal")
+    assert one.chunk.text == text[one.chunk.start : one.chunk.end]
+    assert {chunk.id for chunk in one.chunks} == {passage.chunk.id for passage in apart.of("personal")}
+    assert list(outcomes(together).values()) == list(outcomes(apart).values()), "the trace tells of chunks"
+
+
+def test_the_trace_tells_each_rank_on_the_way(world: World) -> None:
+    retrieval = world.search(world.lena, top_k=20)
+    assert retrieval.trace.second_pass == "linear"
+    rows = retrieval.trace.candidates
+    assert [row["fused"] for row in rows] == list(range(1, len(rows) + 1))
+    places = {row["chunk_id"]: row["reranked"] for row in rows}
+    assert [places[passage.chunk.id] for passage in retrieval.passages] == sorted(
+        place for place in places.values() if place is not None
+    )[: len(retrieval.passages)]
+    assert all(0 <= row["relevance"] <= 1 for row in rows if row["reranked"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.retrievers.waves import Steps, Wave, adrive, drive
+from app.retrievers.waves import Steps, Wave, Within, adrive, drive
 
 PATIENCE = 5.0
 
@@ -154,3 +154,17 @@ def test_the_futures_of_a_wave_run_side_by_side(pool: ThreadPoolExecutor) -> Non
         return (yield [pool.submit(meet, 0), pool.submit(meet, 1)])
 
     assert both(steps) == ([True, True], [True, True])
+
+
+def test_a_wave_may_have_a_limit_of_its_own(pool: ThreadPoolExecutor) -> None:
+    release = Event()
+
+    def steps() -> Steps[list[Any]]:
+        brief = yield Within(0.05, [pool.submit(release.wait, PATIENCE), pool.submit(int, "7")])
+        patient = yield [pool.submit(time.sleep, 0.2)]
+        return [type(brief[0]), brief[1], patient]
+
+    start = time.perf_counter()
+    assert both(steps) == ([TimeoutError, 7, [None]],) * 2
+    release.set()
+    assert time.perf_counter() - start < PATIENCE

@@ -198,6 +198,7 @@ def test_the_trace_is_shown_without_scores_but_to_admins(
     db: Database, chats: ConversationService, lena: Principal
 ) -> None:
     row = {"kb": "global", "chunk_id": "c", "ranks": {"minilm": 1}, "score": 0.9, "similarities": {"minilm": 0.7}}
+    row["relevance"] = 0.8
     for asker, shown in ((lena, {"kb", "chunk_id", "ranks"}), (user(db, "admin"), set(row))):
         trace = Trace(user_id=asker.user_id, body={"question": "q", "candidates": [row]})
         with db.session() as session:

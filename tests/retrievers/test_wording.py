@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from app.retrievers.wording import Echo, echoes, numbers, words
+
+SAID = [("Deals", "The manager takes a commission."), ("Deals", "A manager sings."), ("Tours", "The bus leaves at 9.")]
+
+
+def test_words_are_those_that_carry_meaning() -> None:
+    assert words("What is the commission of my manager?") == {"commission", "manag"}
+    assert words("Commissions, managers") == words("commission MANAGER")
+    assert words("15 % of it; a 5 or x") == {"15", "5"}
+    assert words("ing ed the") == {"ing", "ed"}, "a stem of fewer than three letters is left whole"
+    assert words("take") == words("takes")
+
+
+def test_numbers_as_they_are_written() -> None:
+    assert numbers("15 %, 1,000 and 7.5 in 2019.") == {"15", "1,000", "7.5", "2019"}
+
+
+def test_a_rare_word_counts_more_than_a_common_one() -> None:
+    both, common, neither = echoes("manager commission", SAID)
+    assert both.coverage == pytest.approx(1.0)
+    assert 0 < common.coverage < 0.5
+    assert neither.coverage == 0
+
+
+def test_titles_and_headings_speak_too() -> None:
+    *_, tours = echoes("When does the bus of the tours leave?", SAID)
+    assert tours.coverage == pytest.approx(1.0)
+
+
+def test_neighbours_in_the_question_are_looked_for_as_neighbours() -> None:
+    near, far, back = echoes(
+        "sunset clause",
+        [
+            ("", "A sunset clause ends it."),
+            ("", "Sunset was at nine, says this very long clause."),
+            ("", "clause sunset"),
+        ],
+    )
+    assert (near.pairs, far.pairs, back.pairs) == (1.0, 0.0, 0.0)
+
+
+def test_the_share_of_the_questions_numbers() -> None:
+    assert [
+        echo.numbers for echo in echoes("2019 or 2020?", [("", "In 2019."), ("", "2019, 2020"), ("", "12019")])
+    ] == [0.5, 1.0, 0.0]
+    assert echoes("which year", [("", "1999")])[0].numbers == 0.0
+
+
+@pytest.mark.parametrize("question", ["", "is it you?", "?!", "(.*[", "C++ \\d+"])
+def test_whatever_is_asked_there_is_an_answer(question: str) -> None:
+    assert len(echoes(question, SAID)) == len(SAID)
+
+
+def test_a_question_without_content_words_covers_nothing() -> None:
+    assert echoes("is it you?", SAID)[0] == Echo(0.0, 0.0, 0.0)
+    assert echoes("manager", []) == []
