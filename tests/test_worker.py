@@ -162,6 +162,10 @@ def test_health_sees_that_it_lives(services: Services, running: Worker, anna: Pr
     assert time.monotonic() - services.health.worker_seen < 20
 
 
+def test_it_reconciles_at_the_start(services: Services, running: Worker) -> None:
+    assert soon(lambda: services.reconciler.report()["finished"] is not None)
+
+
 def test_pointers_moved_by_another_process_are_seen_after_a_while(
     services: Services, running: Worker, anna: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +19,6 @@ from app.indexes.chunking import Chunker
 from app.indexes.embeddings import EmbeddingFailed
 from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
 from app.indexes.ocr import sentences
-from app.indexes.readers import Page
 from app.indexes.sandbox import read_in_child
 from app.indexes.writer import Before, IndexWriter, Passage
 from app.models import (
@@ -38,13 +35,13 @@ from app.models import (
     now,
 )
 from app.services.back_fill import BackFill
+from app.services.cutting import Cutting
 from app.services.jobs import Job, Jobs, Lost
 from app.services.progress import Progress
 from app.services.removal import Removal
 from app.services.turns import Turns
 from app.services.uploads import check_room, has_room
 
-NAMESPACE = uuid.UUID("6f1c1d5e-7a3c-5e0e-9d0b-2f6f0c8a7e11")
 BACKOFF_SECONDS = (2, 10, 60, 300)
 NO_FILE = "The file of this document is not here any more; upload it again."
 OLD_STAYS = " Until then the version before goes on answering."
@@ -69,7 +66,9 @@ class Ingestion:
         data_dir: Path,
         at: Callable[[str], None] = at_nothing,
     ) -> None:
-        self._db, self._indexes, self._chunker, self._settings = db, indexes, chunker, settings
+        self._db, self._indexes, self._settings = db, indexes, settings
+        self._cutting = Cutting(chunker)
+        self.cut, self.passages = self._cutting.cut, self._cutting.passages
         self._writer = IndexWriter(indexes)
         self._uploads, self._work = data_dir / "uploads", data_dir / "tmp"
         self._at = at
@@ -171,7 +170,7 @@ class Ingestion:
             raise UnsupportedFile(NO_FILE, code="no_file") from None
         job.check()
         job.note = sentences(pages) or None
-        passages = self._embedded(job.document, self.cut(job.document, pages, job.version))
+        passages = self._cutting.digested(job.document, self.cut(job.document, pages, job.version))
         if not passages:
             raise UnsupportedFile("No text was found in this file; upload a version that holds text.", code="no_text")
         job.progress = Progress(len(pages), len(passages), [index.model.name for index in self._writable(job)])
@@ -197,33 +196,9 @@ class Ingestion:
         keep = {chunk_id for chunk_id, _, version in stored if job.revision and version == job.document.version}
         return Before(same, frozenset(keep))
 
-    def cut(self, document: Document, pages: Sequence[Page], version: int | None = None) -> list[Chunk]:
-        """The chunks of a document's pages; they are not stored yet."""
-        version = version or document.version
-        return [
-            Chunk(
-                id=chunk_id(document, piece.number, version), document_id=document.id, version=version,
-                number=piece.number, page=piece.page, start=piece.start, end=piece.end, heading=piece.heading[:300],
-                text=piece.text,
-            )
-            for piece in self._chunker.cut(pages)
-        ]  # fmt: skip
-
     def write_many(self, documents: Sequence[tuple[Document, Sequence[Chunk]]]) -> None:
         """Write small documents, of one kb, that are in SQL already: batches run across documents."""
         self._writer.write_many([(document, self.passages(document, chunks)) for document, chunks in documents])
-
-    def passages(self, document: Document, chunks: Sequence[Chunk]) -> list[Passage]:
-        """Chunks with the text that is embedded for them."""
-        return [
-            Passage(chunk, self._chunker.embedding_text(document.title, chunk.heading, chunk.text)) for chunk in chunks
-        ]
-
-    def _embedded(self, document: Document, chunks: Sequence[Chunk]) -> list[Passage]:
-        passages = self.passages(document, chunks)
-        for passage in passages:
-            passage.chunk.digest = hashlib.sha256(passage.embedded.encode()).hexdigest()[:32]
-        return passages
 
     def _index(self, job: Job, passages: list[Passage], before: Before) -> None:
         document = job.document
@@ -336,9 +311,3 @@ class Ingestion:
         else:
             logger.bind(document_id=job.id).warning("document failed")
         self._abandon(job)
-
-
-def chunk_id(document: Document, number: int, version: int | None = None) -> str:
-    """UUIDv5 of (kb, user, document, version, chunk number): the same chunk is the same point however often it is written."""
-    name = f"{document.kb}\0{document.user_id or ''}\0{document.id}\0{version or document.version}\0{number}"
-    return str(uuid.uuid5(NAMESPACE, name))

@@ -26,8 +26,9 @@ from app.services import removal as removal_module
 from app.services import turns as turns_module
 from app.services.audit import AuditLog
 from app.services.back_fill import FILL_AGAIN_SECONDS
+from app.services.cutting import chunk_id
 from app.services.documents import DocumentService
-from app.services.ingestion import Ingestion, chunk_id
+from app.services.ingestion import Ingestion
 from app.services.jobs import Job
 from app.services.shapes import DocumentPublic
 from tests.indexes.test_knowledge import ABSENT, BM25, REMOTE, Parts, open_parts

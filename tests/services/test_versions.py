@@ -14,11 +14,14 @@ import pytest
 from sqlmodel import select
 
 from app.errors import AppError, Conflict, NotFound, UnsupportedFile
+from app.indexes.engine import Scope
+from app.indexes.knowledge import KnowledgeIndexes
 from app.indexes.sandbox import read_in_child
-from app.models import BUILDING, FAILED, LIVE, READY, STORED, Revision
+from app.models import BUILDING, FAILED, LIVE, READY, STORED, Artist, Revision
 from app.principal import local_operator
 from app.services import ingestion as ingestion_module
 from app.services import progress as progress_module
+from app.services.jobs import LOOK_SECONDS
 from app.services.shapes import DocumentPublic
 from tests.indexes.test_knowledge import BM25, REMOTE, open_parts
 from tests.openai_server import OpenAIServer
@@ -233,19 +236,21 @@ def test_deleting_takes_both_versions_along(bench: Bench, monkeypatch: pytest.Mo
 def test_moving_it_to_another_artist_meanwhile_ends_with_the_new_version_of_the_new_artist(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.models import Artist
-
     with bench.parts.db.session() as session:
         artist = Artist(user_id=bench.anna.user_id, name="Duo")
         session.add(artist)
     document_id = ready(bench)
     replace(bench, document_id)
-    interrupt(bench, monkeypatch, lambda: bench.documents.update(bench.anna, document_id, artist_id=artist.id))
+
+    def move() -> None:
+        bench.documents.update(bench.anna, document_id, artist_id=artist.id)
+        with bench.parts.db.reading() as session:
+            assert session.get_one(Revision, document_id).version > bench.row(document_id).version > 2
+
+    interrupt(bench, monkeypatch, move)
     bench.work()
     assert bench.row(document_id).artist_id == artist.id
     assert any("33 percent" in text for text in answers(bench, document_id))
-    from app.indexes.engine import Scope
-
     for index in bench.parts.indexes.live("personal"):
         moved = Scope(bench.anna.user_id, (artist.id,), (document_id,))
         assert bench.parts.engine.count(index.store.collection, moved).result() == index.store.count(document_id)
@@ -268,7 +273,7 @@ def test_cancelling_while_it_is_embedded_stops_it_and_leaves_the_file_alone(
         if batches == 1:
             told = bench.documents.cancel(bench.anna, document_id)
             assert (told.status, told.reason) == (FAILED, "Cancelled; press retry to have it read after all.")
-            time.sleep(ingestion_module_look() * 3)
+            time.sleep(LOOK_SECONDS * 2)
         return embed(texts)
 
     monkeypatch.setattr(model, "_embed_passages", slow)
@@ -283,12 +288,6 @@ def test_cancelling_while_it_is_embedded_stops_it_and_leaves_the_file_alone(
     bench.work()
     bench_row = bench.public(document_id)
     assert (bench_row.status, bench_row.reason) == (READY, None)
-
-
-def ingestion_module_look() -> float:
-    from app.services.jobs import LOOK_SECONDS
-
-    return LOOK_SECONDS
 
 
 def test_cancelling_while_it_is_read_ends_the_reader(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,8 +365,6 @@ def test_progress_tells_pages_chunks_of_each_model_and_the_time_left(
 def test_a_document_that_becomes_ready_while_another_process_brings_an_index_up_is_in_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.indexes.knowledge import KnowledgeIndexes
-
     parts = bench.parts
     other = KnowledgeIndexes(parts.db, parts.engine, parts.models, parts.settings.vectors)
     other.open("1")
