@@ -29,6 +29,7 @@ FIELDS = frozenset(
     request_id user_id document_id conversation_id message_id trace_id kb model collection generation intent
     direct state status code method route milliseconds seconds count chunks pages points bytes attempt
     retry_after error version suffix port dropped outcome provider orphan missing tried deltas faults
+    orphan_points missing_points stale_chunks stray_files missing_files
     """.split()
 )
 

@@ -95,8 +95,17 @@ class Reconciler:
         self._round, self._first = None, False
         self._next = time.monotonic() + ROUND_SECONDS
         self._turns.finish(NAME, dict(self._found))
-        level = "WARNING" if any(self._found.values()) else "INFO"
-        logger.bind(**self._found).log(level, "reconciled")
+        found = self._found
+        if any(found.values()):
+            logger.bind(
+                orphan_points=found["orphan_points"],
+                missing_points=found["missing_points"],
+                stale_chunks=found["stale_chunks"],
+                stray_files=found["stray_files"],
+                missing_files=found["missing_files"],
+            ).warning("reconciled")
+        else:
+            logger.info("reconciled")
 
     def _steps(self) -> Iterator[None]:
         yield from self._chunks()

@@ -15,7 +15,10 @@ MAKERS: dict[str, tuple[str, ...]] = {
 }
 FILTER_MAKER = "app.services.search"  # alone calls TenantFilter.for_principal
 # They load what they have a table of: subcommands, readers, clients, a C library's structures.
-LOADERS = ("app.cli", "app.indexes.pdf", "app.indexes.readers", "app.llms")
+LOADERS = (
+    "app.cli", "app.indexes.mail", "app.indexes.pdf", "app.indexes.pdf_headings", "app.indexes.pictures",
+    "app.indexes.readers", "app.indexes.sheets", "app.indexes.web", "app.indexes.word", "app.llms",
+)  # fmt: skip
 FREE = {"Principal", "Role", "Kind"}
 
 # What reads vectors or passages -> the modules that may import it.
@@ -47,6 +50,17 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Newcomer.*": "as Throttle",
     "HealthService.*": "says of parts whether they work, nothing of users",
     "Ingestion.*": "the worker's: takes documents on, hands out nothing",
+    "Jobs.*": "as Ingestion",
+    "Job.*": "as Ingestion",
+    "Progress.*": "as Ingestion: counts alone",
+    "Cutting.*": "as Ingestion",
+    "BackFill.*": "as Ingestion",
+    "Removal.*": "as Ingestion: takes away what a principal deleted",
+    "Reconciler.*": "as Ingestion: counts alone go out",
+    "Turns.*": "which process does the periodic work",
+    "Admission.running": "a count over everybody",
+    "ChatService.writing": "as Admission.running",
+    "Conflict.*": "as Answerer",
     "AuditLog.*": "writes in the caller's transaction; takes the Principal second",
     "Answerer.*": "holds one question's passages, which were granted before",
     "Draft.*": "as Answerer",

@@ -65,7 +65,10 @@ def ask(who: Person | httpx.Client, route: str, identifier: str) -> httpx.Respon
     method, path = route.split(" ")
     client, email = (who.client, who.email) if isinstance(who, Person) else (who, "nobody@example.com")
     body = {name: email if value == "{email}" else value for name, value in BODIES.get(route, {}).items()}
-    return client.request(method, re.sub(r"\{\w+\}", lambda _: identifier, path), json=body or None)
+    address = re.sub(r"\{\w+\}", lambda _: identifier, path)
+    if "file" in body:
+        return client.request(method, address, files={"file": ("new.txt", body["file"].encode())})
+    return client.request(method, address, json=body or None)
 
 
 def kind_of(route: str) -> str:

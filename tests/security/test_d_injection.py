@@ -141,12 +141,14 @@ def test_d6_a_poisoned_industry_document_is_a_quotation_among_the_sources(world:
             # By construction: no other conversation, no rule and no other tenant stands beside the poison.
             for absent in ("bobcanary4711", "doracanary4711", "alicecanary4711", PERSONA, "Rules:"):
                 assert absent not in text
-            titles = [line for line in text.splitlines() if line.startswith("## ")]
+            # Which numbers disagree is told by the program, in numbers alone.
+            titles = [line for line in text.splitlines() if line.startswith("## ") and "that disagree" not in line]
             assert titles == [
                 "## Today", "## Who asks", "## Personal sources (the user's own documents)",
                 "## Industry sources (general knowledge)", "## Conversation so far", "## Question",
             ]  # fmt: skip
-            start, end = text.index(titles[3]), text.index(titles[4])
+            start = text.index(titles[3])
+            end = text.index("\n## ", start + 1)
             inside = text[start:end]
             assert "Sync licensing fees, part" in inside
             assert "Sync licensing fees, part" not in text[:start] + text[end:]

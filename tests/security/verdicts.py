@@ -9,7 +9,7 @@ from typing import Any
 # open: nobody needs to be known.           page: outside of /api (threats.md, group A).
 ROUTES: dict[str, str] = {
     "GET /api/openapi.json": "page", "HEAD /api/openapi.json": "page",
-    "GET /api/health": "open", "HEAD /api/health": "open",
+    "GET /api/health": "open",
     "POST /api/auth/register": "open", "POST /api/auth/token": "open", "POST /api/auth/refresh": "open",
     "POST /api/auth/logout": "open", "POST /api/auth/password": "own",
     "GET /api/account/export": "own", "DELETE /api/account": "own",
@@ -31,7 +31,7 @@ ROUTES: dict[str, str] = {
     "POST /api/messages": "own",
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
     "GET /api/audit": "own",
-    "GET /api/admin/users": "admin", "PATCH /api/admin/users/{user_id}": "admin",
+    "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
     "POST /logout": "page", "GET /static/{name}": "page", "GET /favicon.ico": "page",
     "GET /login/oidc/{name}": "page", "GET /login/oidc/{name}/callback": "page",
@@ -48,6 +48,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/artists/{artist_id}": {"name": "Mine now"},
     "POST /api/artists/{artist_id}/handover": {"email": "{email}"},
     "PATCH /api/documents/{document_id}": {"title": "Mine now"},
+    "PUT /api/documents/{document_id}/file": {"file": "Text that is mine now."},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
