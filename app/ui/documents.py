@@ -105,9 +105,9 @@ def _actions(document: DocumentPublic, title: str) -> str:
         buttons.append(_action("retry", "Retry", identity, title))
     if document.status in (READY, FAILED):
         buttons.append(_action("replace", "Replace", identity, title))
-    file = f'<a href="/api/documents/{identity}/file" download aria-label="Download {title}">Download</a>'
+    buttons.append(_action("download", "Download", identity, title))
     return (
-        f'<div class="actions">{_standing(document, identity, title)}{"".join(buttons)}{file}'
+        f'<div class="actions">{_standing(document, identity, title)}{"".join(buttons)}'
         f"{_action('delete', 'Delete', identity, title)}</div>"
     )
 

@@ -72,6 +72,7 @@
       if (!button) return;
       const { action, id, title } = button.dataset;
       if (action === "replace") return replace(button);
+      if (action === "download") return location.assign(`/api/documents/${encodeURIComponent(id)}/file`);
       if (action === "delete" && !(await confirmed(`Delete “${title}” for good?`, "Delete"))) return;
       trigger("click", { action, id });
     });

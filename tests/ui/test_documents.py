@@ -21,15 +21,29 @@ def document(**values: Any) -> DocumentPublic:
 
 
 def actions(html: str) -> set[str]:
-    return {name for name in ("cancel", "retry", "replace", "delete", "standing") if f'data-action="{name}"' in html}
+    return {
+        name
+        for name in ("cancel", "retry", "replace", "download", "delete", "standing")
+        if f'data-action="{name}"' in html
+    }
 
 
 def test_what_can_be_done_follows_the_state() -> None:
-    assert actions(documents_html([document(status="embedding")], own=True)) == {"cancel", "delete", "standing"}
-    assert actions(documents_html([document(status="failed")], own=True)) == {"retry", "replace", "delete", "standing"}
+    assert actions(documents_html([document(status="embedding")], own=True)) == {
+        "cancel",
+        "download",
+        "delete",
+        "standing",
+    }
+    assert actions(documents_html([document(status="failed")], own=True)) == {
+        "retry",
+        "replace",
+        "download",
+        "delete",
+        "standing",
+    }
     ready = documents_html([document()], own=True)
-    assert actions(ready) == {"replace", "delete", "standing"}
-    assert 'href="/api/documents/d1/file" download' in ready
+    assert actions(ready) == {"replace", "download", "delete", "standing"}
     assert "3 pages · 14 passages · 2.5 MB · 03 May 2026" in ready
     assert actions(documents_html([document()], own=False)) == set()
 
