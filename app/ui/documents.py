@@ -63,7 +63,7 @@ def _document(document: DocumentPublic, own: bool) -> str:
     facts = [doing(document)]
     if document.status == READY:
         facts += [count(document.pages, "page"), count(document.chunks, "passage")]
-    if document.version > 1:
+    if document.version > 1 and document.answers:
         facts.append(f"version {document.version}")
     if own:
         facts += [size_words(document.bytes), f"{document.created:%d %b %Y}"]
