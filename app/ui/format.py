@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from app.models import FAILED, KB, READY, UNFINISHED
-from app.services.shapes import Citation, DocumentPublic, MessagePublic
+from app.models import KB
+from app.services.shapes import Citation, MessagePublic
 
 Row = dict[str, Any]  # one bubble of gr.Chatbot: role and content
 
@@ -31,15 +31,6 @@ STATE_WORDS = {
 }
 UNSOURCED = "This answer names no source. Check it before you rely on it."
 NO_WORDS = {"partial": "Stopped before the answer began.", "failed": "No answer came."}
-STATUS_WORDS = {
-    "received": "Waiting",
-    "stored": "Waiting",
-    "parsing": "Reading the file",
-    "embedding": "Indexing",
-    "indexing": "Indexing",
-    "ready": "Ready",
-    "failed": "Failed",
-}
 STAGE_WORDS = {
     "embed": "understanding the question",
     "search": "searching",
@@ -128,25 +119,8 @@ def why_html(trace: Mapping[str, Any]) -> str:
                 "Sources disagree: " + "; ".join(" and ".join(row["labels"]) for row in trace["disagreements"]) + "."
             )
         lines.append(_times(trace["milliseconds"]))
-    items = "".join(f"<li>{_one_line(line)}</li>" for line in lines if line)
+    items = "".join(f"<li>{one_line(line)}</li>" for line in lines if line)
     return f'<details class="why"><summary>Why this answer</summary><ul>{items}</ul></details>'
-
-
-def documents_html(documents: Sequence[DocumentPublic], *, own: bool, more: bool = False) -> str:
-    """A list of documents; one's own with progress, the reason of a failure, and what can be done about it."""
-    if not documents:
-        nothing = (
-            "You have no documents yet. Add a contract, a bio or a statement above." if own else "There are none yet."
-        )
-        return f'<p class="nothing">{nothing}</p>'
-    items = "".join(_document(document, own) for document in documents)
-    rest = f'<p class="nothing">Only the newest {len(documents)} are shown.</p>' if more else ""
-    return f'<ul class="documents">{items}</ul>{rest}'
-
-
-def is_unfinished(document: DocumentPublic) -> bool:
-    """Whether its state will change by itself."""
-    return document.status in ("received", *UNFINISHED)
 
 
 def size_words(size: int) -> str:
@@ -191,7 +165,7 @@ def _source(citation: Citation) -> str:
     standing = f"{citation.standing}, " if citation.standing != "none" else ""
     return (
         f'<details class="source"><summary><span class="cite">&#91;{escape(citation.label)}]</span> '
-        f'<span class="title">{_one_line(citation.title)}</span> '
+        f'<span class="title">{one_line(citation.title)}</span> '
         f'<span class="place">{escape(standing)}page {citation.page}</span></summary>'
         f"<blockquote>{_lines(_flowing(citation.quote))}</blockquote></details>"
     )
@@ -202,48 +176,6 @@ def _flowing(text: str) -> str:
     if max(map(len, text.splitlines()), default=0) < PRINTED_LINE:
         return text
     return re.sub(r"(?<=\S)[ \t]*\n[ \t]*(?=\S)", " ", text)
-
-
-def _document(document: DocumentPublic, own: bool) -> str:
-    title = _one_line(document.title)
-    facts = [STATUS_WORDS.get(document.status, document.status)]
-    if document.status == READY:
-        facts += [count(document.pages, "page"), count(document.chunks, "passage")]
-    if own:
-        facts += [size_words(document.bytes), f"{document.created:%d %b %Y}"]
-    if document.standing != "none":
-        facts.insert(1, document.standing)
-    line = " · ".join(escape(fact) for fact in facts)
-    what = (
-        f'<span class="title">{title}</span><span class="facts">{line}</span>{_reason(document)}{_bar(document, title)}'
-    )
-    actions = _actions(document, title) if own else ""
-    return f'<li class="document {escape(document.status)}"><div class="what">{what}</div>{actions}</li>'
-
-
-def _reason(document: DocumentPublic) -> str:
-    """Why it failed or waits; of a ready one, which pages were not read."""
-    return f'<span class="reason">{_one_line(document.reason)}</span>' if document.reason else ""
-
-
-def _bar(document: DocumentPublic, title: str) -> str:
-    if not is_unfinished(document):
-        return ""
-    percent = round(document.progress * 100)
-    return f'<progress max="100" value="{percent}" aria-label="Progress of {title}">{percent} %</progress>'
-
-
-def _actions(document: DocumentPublic, title: str) -> str:
-    identity = escape(document.id)
-    retry = _action("retry", "Retry", identity, title) if document.status == FAILED else ""
-    return f'<div class="actions">{retry}{_action("delete", "Delete", identity, title)}</div>'
-
-
-def _action(action: str, word: str, identity: str, title: str) -> str:
-    return (
-        f'<button type="button" data-action="{action}" data-id="{identity}" data-title="{title}" '
-        f'aria-label="{word} {title}">{word}</button>'
-    )
 
 
 def _decided(reason: str) -> str:
@@ -284,7 +216,7 @@ def _lines(text: str) -> str:
     return _plain(text).replace("\r", "").replace("\n", "<br>")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     return _plain(" ".join(text.split()))
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.principal import Principal
 from app.services.services import Services
-from app.ui.format import documents_html, is_unfinished
+from app.ui.documents import documents_html, is_unfinished
 from app.ui.shared import PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.upload import STARTED, drop_area
 
@@ -64,9 +64,12 @@ class KnowledgeHandlers:
         return await in_thread(self._own, principal)
 
     async def acted(self, asked: gr.EventData, request: gr.Request) -> Updates:
-        """Delete or retry; which document is only what the browser says, and the service decides whose it is."""
+        """Delete, retry or cancel, or look again; which document is only what the browser says, and the service decides
+        whose it is. New versions and standings go to the REST API from the browser.
+        """
         principal = principal_of(request)
-        actions = {"delete": self._documents.delete, "retry": self._documents.retry}
+        documents = self._documents
+        actions = {"delete": documents.delete, "retry": documents.retry, "cancel": documents.cancel}
         if (action := actions.get(str(asked._data.get("action")))) is not None:
             await in_thread(action, principal, str(asked._data.get("id")))
         return await in_thread(self._own, principal)

@@ -71,9 +71,42 @@
       const button = event.target.closest("button[data-action]");
       if (!button) return;
       const { action, id, title } = button.dataset;
+      if (action === "replace") return replace(button);
+      if (action === "download") return location.assign(`/api/documents/${encodeURIComponent(id)}/file`);
       if (action === "delete" && !(await confirmed(`Delete “${title}” for good?`, "Delete"))) return;
       trigger("click", { action, id });
     });
+    element.addEventListener("change", async (event) => {
+      const { action, id } = event.target.dataset;
+      if (action !== "standing") return;
+      await changed(event.target, id, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ standing: event.target.value }) });
+    });
+
+    // Sends a change to the REST API; a refusal is said beside the document it is about.
+    const changed = async (control, id, request, path = "") => {
+      const place = control.closest("li");
+      const answer = await fetch(`/api/documents/${encodeURIComponent(id)}${path}`, request).catch(() => null);
+      if (answer?.status === 401) toSignIn();
+      if (answer?.ok) return trigger("click", { action: "look", id });
+      const told = (await answer?.json().catch(() => null))?.detail ?? "The server did not answer; try again.";
+      const line = place.querySelector(".refused") ?? place.querySelector(".what").appendChild(document.createElement("span"));
+      line.className = "reason refused";
+      line.setAttribute("role", "alert");
+      line.textContent = told;
+    };
+
+    const replace = (button) => {
+      const chooser = document.createElement("input");
+      chooser.type = "file";
+      chooser.accept = button.closest("ul").dataset.kinds;
+      chooser.addEventListener("change", () => {
+        const form = new FormData();
+        form.append("file", chooser.files[0]);
+        button.disabled = true;
+        changed(button, button.dataset.id, { method: "PUT", body: form }, "/file").finally(() => (button.disabled = false));
+      });
+      chooser.click();
+    };
   };
 
   const remember = (id) => {

@@ -12,10 +12,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from app.services.shapes import Citation, DocumentPublic, MessagePublic
+from app.ui.documents import documents_html
 from app.ui.format import (
     answer_markdown,
-    documents_html,
-    is_unfinished,
     message_rows,
     progress_rows,
     question_html,
@@ -191,28 +190,6 @@ def test_why_of_a_direct_answer_speaks_of_no_search() -> None:
     text = why_html(trace(direct=True, reason="model: whatever"))
     assert "without a search (decided by the language model)" in text
     assert "Searched" not in text
-
-
-def test_documents_show_state_progress_reason_and_what_can_be_done() -> None:
-    going = documents_html([document(status="embedding", progress=0.4)], own=True)
-    assert 'value="40"' in going
-    assert "Indexing" in going
-    failed = documents_html([document(status="failed", reason="It is damaged.")], own=True)
-    assert "It is damaged." in failed
-    assert 'data-action="retry"' in failed
-    assert 'aria-label="Delete Deal"' in failed
-    ready = documents_html([document()], own=True)
-    assert "3 pages" in ready
-    assert "14 passages" in ready
-    assert 'data-action="retry"' not in ready
-    assert "<button" not in documents_html([document()], own=False)
-
-
-def test_unfinished_is_what_changes_by_itself() -> None:
-    assert [is_unfinished(document(status=s)) for s in ("received", "stored", "parsing", "embedding", "indexing")] == [
-        True
-    ] * 5
-    assert [is_unfinished(document(status=s)) for s in ("ready", "failed")] == [False] * 2
 
 
 def test_sizes_as_people_read_them() -> None:
