@@ -107,6 +107,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
     def _steps(self, question: str) -> Steps[Retrieval]:
         trace = Trace(question=question, intent=self._intent, kbs=self.kbs, fusion=self._searcher.settings.fusion)
         indexes = [index for kb in self.kbs for index in self._searcher.indexes.live(kb)]
+        trace.documents = list(self._documents or (self._tenant.document_ids if self._tenant else None) or ())
         trace.missing = sorted({name for kb in self.kbs for name in self._searcher.indexes.missing(kb)})
         models = {index.model.name: index.model for index in indexes}
 
@@ -219,6 +220,8 @@ class KnowledgeFusionRetriever(BaseRetriever):
             own = (col(Document.kb) == "personal") & (col(Document.user_id) == self._tenant.user_id)
             if self._tenant.artist_id:
                 own &= or_(col(Document.artist_id).is_(None), col(Document.artist_id) == self._tenant.artist_id)
+            if self._tenant.document_ids is not None:
+                own &= col(Document.id).in_(self._tenant.document_ids)
             mine = or_(mine, own)
         query = (
             select(Chunk, Document)

@@ -25,6 +25,7 @@ class Trace:
 
     id: str = field(default_factory=new_id)
     question: str = ""
+    documents: list[str] = field(default_factory=list)  # ids; where the search was limited to chosen or named ones
     standalone: str | None = None  # what was searched, where the question leant on the conversation
     intent: Intent = "global"
     direct: bool = False
@@ -80,6 +81,7 @@ class Trace:
         return {
             "question": self.question,
             "standalone": self.standalone,
+            "documents": self.documents,
             "intent": self.intent,
             "direct": self.direct,
             "reason": self.reason,

@@ -18,6 +18,7 @@ from app.llms import ChatModel
 from app.log import request_id
 from app.models import Conversation, Message, new_id
 from app.principal import Principal
+from app.retrievers.followup import standalone
 from app.retrievers.knowledge import Retrieval
 from app.retrievers.router import build_router
 from app.services.admission import Admission
@@ -135,6 +136,9 @@ class ChatService(ConversationService):
         raise AppError(FAILED_SENTENCE, status=500, code="internal")
 
     async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
+        earlier = [turn.text for turn in answerer.history if turn.role == "user"]
+        alone = standalone(question, earlier) or question
+        scope = await asyncio.to_thread(self._search.naming, scope, alone)
         router = build_router(
             lambda intent: self._search.retriever(scope, intent),
             self._search.selector(scope.intent, [(turn.role, turn.text) for turn in answerer.history]),

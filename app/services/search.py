@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from sqlmodel import col, or_, select
 
 from app.config import Settings
 from app.db import Database
 from app.errors import NotFound
 from app.indexes.embeddings import EmbeddingModel
 from app.llms import ChatModel
-from app.models import Artist, Document, Intent, Trace
+from app.models import READY, Artist, Document, Intent, Trace
 from app.principal import Principal, TenantFilter
 from app.retrievers.intent import IntentSelector, Said
 from app.retrievers.intent_model import ENCODER
 from app.retrievers.knowledge import KnowledgeFusionRetriever, Passage, Retrieval, Searcher
+from app.retrievers.naming import Titled, named
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService
 from app.services.shapes import Hit, SearchAnswer, SearchRequest
 
+TITLES = 1000  # newest documents that a question may name
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a question is limited to; `intent` is set where the chosen documents leave only one."""
+    """What a question is limited to; `intent` is set where the chosen documents leave only one, `named` where the question
+    itself calls documents of the user's by name: then the personal kb is limited to them.
+    """
 
     tenant: TenantFilter | None
     documents: tuple[str, ...] | None
     intent: Intent | None
+    named: bool = False
 
 
 class SearchService:
@@ -50,6 +58,7 @@ class SearchService:
     ) -> SearchAnswer:
         """Passages for a question, without an answer. Everything that matched is shown, also what is below the floor."""
         scope = await asyncio.to_thread(self.scope, principal, request.documents, request.artist_id)
+        scope = await asyncio.to_thread(self.naming, scope, request.query)
         selector = self.selector(request.intent or scope.intent)
         found = await selector.aclassify(request.query)
         retriever = self.retriever(scope, found.intent, top_k=request.top_k, floor=False, join=False)
@@ -84,6 +93,7 @@ class SearchService:
         """For callers that `keep` what was read themselves; others pass it (see `KnowledgeFusionRetriever`)."""
         # Whoever names documents wants what they hold, however near it is to the question.
         floor = floor and scope.documents is None
+        intent = "hybrid" if scope.named and intent == "global" else intent
         return KnowledgeFusionRetriever(
             self._searcher,
             scope.tenant,
@@ -107,6 +117,19 @@ class SearchService:
             kbs = {session.get_one(Document, document_id).kb for document_id in documents}
         intent: Intent = "hybrid" if len(kbs) > 1 else "personal" if kbs == {"personal"} else "global"
         return Scope(tenant, tuple(documents), intent)
+
+    def naming(self, scope: Scope, question: str) -> Scope:
+        """`scope`, with the personal kb limited to the documents that `question` names, if it names any."""
+        if scope.tenant is None or scope.documents is not None:
+            return scope
+        mine = (col(Document.kb) == "personal") & (col(Document.user_id) == scope.tenant.user_id)
+        if scope.tenant.artist_id:
+            mine &= or_(col(Document.artist_id).is_(None), col(Document.artist_id) == scope.tenant.artist_id)
+        newest = select(Document.id, Document.title).where(mine, Document.status == READY)
+        with self._db.reading() as session:
+            rows = session.exec(newest.order_by(col(Document.created).desc()).limit(TITLES)).all()
+        found = named(question, (Titled(*row) for row in rows))
+        return replace(scope, tenant=scope.tenant.limited_to(found), named=True) if found else scope
 
     def keep(
         self, principal: Principal | None, retrieval: Retrieval, action: str, artist_id: str | None = None

@@ -111,6 +111,8 @@ def why_html(trace: Mapping[str, Any]) -> str:
     else:
         if trace.get("standalone"):
             lines.append(f"Searched for: {trace['standalone']}")
+        if trace.get("documents"):
+            lines.append("Limited to the documents that were chosen, or that the question names.")
         lines.append(f"Searched: {_and(KB_WORDS[kb] for kb in trace['kbs'] if kb in KB_WORDS)}.")
         lines.append(_models(trace))
         lines.append(_counts(trace))
