@@ -22,6 +22,13 @@ _STOP = frozenset(
 _SUFFIXES = (
     "ingly", "ations", "ation", "ings", "ing", "ments", "ment", "ies", "ers", "ed", "es", "er", "ly", "s",
 )  # fmt: skip
+# Words that ask for a measure or a judgement: what answers them seldom repeats them.
+_ASKING = re.compile(
+    r"\bhow (?:long|high|much|many|big|large|often|far|old|late|early|soon)\b|"
+    r"\b(?:fair|normal|usual|standard|typical|customary|reasonable|good|bad|okay|ok|enough|high|low|exactly|current|percentage|"
+    r"amount|happens?|covered|granted|allowed|included)\b"
+)
+SHORT = 2  # telling words; a question of no more is answered where all of them stand
 NEAR = 25  # characters between the starts of two words that still stand side by side
 
 
@@ -49,11 +56,15 @@ def numbers(text: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """What a passage repeats of the question: shares from 0 to 1, `coverage` weighted by rarity among the candidates."""
+    """What a passage repeats of the question: shares from 0 to 1, `coverage` weighted by rarity among the candidates.
+
+    `whole` is true where the question is short and the passage says all of it.
+    """
 
     coverage: float
     pairs: float
     numbers: float
+    whole: bool = False
 
 
 def echoes(question: str, passages: Sequence[tuple[str, str]]) -> list[Echo]:
@@ -78,6 +89,8 @@ def echoes(question: str, passages: Sequence[tuple[str, str]]) -> list[Echo]:
             if there - here < NEAR and (one, two) in pairs
         }
         paired.append(len(met) / len(pairs) if pairs else 0.0)
+    telling = {found for word in _WORD.findall(_ASKING.sub(" ", question.lower())) if (found := stem(word))}
+    short = 0 < len(telling) <= SHORT
     rarity = {word: math.log(1 + len(passages) / (0.5 + sum(word in bag for bag in said))) for word in sorted(wanted)}
     whole = sum(rarity.values()) or 1.0
     return [
@@ -85,6 +98,7 @@ def echoes(question: str, passages: Sequence[tuple[str, str]]) -> list[Echo]:
             sum(rarity[word] for word in sorted(bag)) / whole,
             pair,
             _share(asked_numbers, text),
+            short and telling <= bag,
         )
         for bag, pair, (_, text) in zip(said, paired, passages, strict=True)
     ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.retrievers.floor import relevance
@@ -36,3 +38,12 @@ def test_without_a_measured_model_the_words_decide() -> None:
 @pytest.mark.parametrize("value", [-1e9, 1e9])
 def test_no_similarity_is_too_far_out(value: float) -> None:
     assert 0 <= of({"minilm": value}, HALF) <= 1
+
+
+def test_who_says_all_of_a_short_question_counts() -> None:
+    """ "How long is the term?" means too little for its similarity to be measured."""
+    coefficients = load_coefficients()
+    said = Echo(coverage=0.5, pairs=0.0, numbers=0.0, whole=True)
+    assert relevance({"minilm": 0.2}, said, coefficients) >= 0.5
+    assert relevance({"minilm": 0.2}, replace(said, whole=False), coefficients) < 0.1
+    assert relevance({"minilm": 0.9}, said, coefficients) > 0.9

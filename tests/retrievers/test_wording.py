@@ -58,3 +58,20 @@ def test_whatever_is_asked_there_is_an_answer(question: str) -> None:
 def test_a_question_without_content_words_covers_nothing() -> None:
     assert echoes("is it you?", SAID)[0] == Echo(0.0, 0.0, 0.0)
     assert echoes("manager", []) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "whole"),
+    [
+        ("How long is the term?", "The term runs for 8 years.", True),
+        ("Is the commission fair?", "The Manager takes a commission of 18 percent.", True),
+        ("What is the governing law?", "This agreement is governed by the law of Virginia.", True),
+        ("How long is the term?", "The advance is 18,000 dollars.", False),
+        ("What is the notice period?", "Notice must be given in writing.", False),
+        ("Which hotel rooms does the rider ask for?", "The rider asks for hotel rooms.", False),
+        ("How much?", "The advance is 18,000 dollars.", False),
+    ],
+)
+def test_a_short_question_may_be_said_as_a_whole(question: str, text: str, whole: bool) -> None:
+    [echo] = echoes(question, [("Management", text)])
+    assert echo.whole is whole
