@@ -157,7 +157,7 @@ def look(services: Services, user_id: str, rng: random.Random) -> str | None:
         scope = services.search.scope(who, [document.id], None)
     except Exception:
         return None
-    retrieval = services.search.retriever(scope, "personal", top_k=50, floor=False).search("the")
+    retrieval = services.search.retriever(scope, "personal", top_k=50, floor=False, join=False).search("the")
     passages = retrieval.passages
     if retrieval.trace.missing:  # a model was too slow for this machine, which the trace tells: no claim to be whole
         return None

@@ -150,6 +150,7 @@ def update(document_id: PathId, body: DocumentUpdate, principal: PrincipalDep, s
     "/{document_id}/file",
     operation_id="replace_document_file",
     status_code=202,
+    responses=told(409, 415, 507),
     summary="Replace the file by a new version",
     form_limits={"max_files": 1, "max_fields": 8},
     response_model=DocumentPublic,
@@ -160,7 +161,10 @@ def replace(document_id: PathId, principal: PrincipalDep, services: ServicesDep,
 
 
 @router.post(
-    "/{document_id}/cancel", operation_id="cancel_document", summary="Stop reading a document; its file is kept"
+    "/{document_id}/cancel",
+    operation_id="cancel_document",
+    responses=told(409),
+    summary="Stop reading a document; its file is kept",
 )
 def cancel(document_id: PathId, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
     """It is `failed` then and can be tried again. A new version that failed is dropped, the one before stays."""

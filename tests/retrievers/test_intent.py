@@ -40,7 +40,7 @@ And every wave keeps perfect time"""
         ("Should I sign this distribution deal?", "hybrid"),
         ("How should I promote my next single?", "hybrid"),
         ("Is my royalty rate normal for the industry?", "hybrid"),
-        ("Sunset clauses", "global"),
+        ("Sunset clauses", "hybrid"),
     ],
 )
 def test_classify_intent(question: str, intent: Intent) -> None:

@@ -52,7 +52,7 @@ def test_no_way_of_asking_stands_on_both_sides_of_a_fold(labelled: training.Labe
 
 
 def test_cross_validated_accuracy(labelled: training.Labelled, rows: NDArray[np.float32]) -> None:
-    """Measured: 0.87 three-way, 0.94 global or not, 0.98 direct or not; `python -m benchmarks.intent` prints it."""
+    """Measured: 0.88 three-way, 0.94 global or not, 0.97 direct or not; `python -m benchmarks.intent` prints it."""
     found = training.cross_validated(labelled, training.ours(labelled, rows))
     assert found["three_way"] >= 0.85
     assert found["global"] >= 0.93
@@ -88,10 +88,30 @@ def test_direct_needs_more_than_a_plurality() -> None:
     unsure = np.array([0.3, 0.15, 0.1, 0.45], dtype=np.float32)
     assert not decide("Quote the key man provision word for word.", unsure).direct
     sure = np.array([0.2, 0.1, 0.1, 0.6], dtype=np.float32)
-    assert decide("Wish me luck!", sure).direct
+    assert decide("Can you cheer me up?", sure).direct
 
 
 def test_cues_are_zeros_and_ones() -> None:
     found = dict(zip(CUES, cues('When does "Glass River" come back to me?'), strict=True))
     assert found["me"] == found["a name"] == found["a question mark"] == 1
     assert found["mine"] == found["several lines"] == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "IN WITNESS WHEREOF the parties have executed this agreement",
+        "Layout Vertical Test",
+        "Geometrie und Topologie",
+        "Комитет по информатизации и связи",
+        "Wie hoch ist der Vorschuss im Vertrag?",
+    ],
+)
+def test_what_is_no_english_question_is_looked_for_everywhere(
+    line: str, labelled: training.Labelled, models_dir: Path, tmp_path: Path
+) -> None:
+    settings_in(tmp_path / "data", models_dir)
+    [vector] = training.embedded([line], tmp_path / "data")
+    found = classify(line, vector)
+    assert not found.direct
+    assert found.intent in ("hybrid", "personal")

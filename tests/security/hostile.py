@@ -83,10 +83,10 @@ def replace_part(path: Path, name: str, blocks: Iterable[bytes]) -> Path:
 
 
 def docx_bomb(path: Path, unpacked: int = 400_000_000) -> Path:
-    """About a thousandth of its unpacked size: one paragraph, again and again."""
-    paragraph = b"<w:p><w:r><w:t>" + b"x" * 65_500 + b"</w:t></w:r></w:p>"
-    head, tail = f"<w:document {WORD}><w:body>".encode(), b"</w:body></w:document>"
-    blocks = [head, *[paragraph] * (unpacked // len(paragraph)), tail]
+    """About a thousandth of its unpacked size: one paragraph of one letter."""
+    head, tail = f"<w:document {WORD}><w:body><w:p><w:r><w:t>", "</w:t></w:r></w:p></w:body></w:document>"
+    block = b"x" * 1_000_000
+    blocks = [head.encode(), *[block] * (unpacked // len(block)), tail.encode()]
     return replace_part(make_docx(path, ["text"]), "word/document.xml", blocks)
 
 
