@@ -82,6 +82,18 @@ class ChunkingSettings(Section):
     overlap_tokens: int = Field(32, ge=0, le=256)
 
 
+class CrossEncoderSettings(Section):
+    """An optional model that reads question and passage together, after the second pass."""
+
+    enabled: bool = False
+    model: str = Field("cross-encoder/ms-marco-MiniLM-L6-v2", min_length=1)
+    precision: Literal["int8", "fp32"] = "int8"
+    max_tokens: int = Field(256, ge=8, le=8192)
+    candidates: int = Field(20, ge=2, le=100)
+    seconds: float = Field(1.0, gt=0, le=10)
+    weight: float = Field(0.5, gt=0, le=1)
+
+
 class RetrievalSettings(Section):
     candidates: int = Field(50, ge=1, le=500)
     top_k: int = Field(8, ge=1, le=50)
@@ -89,6 +101,7 @@ class RetrievalSettings(Section):
     rrf_k: int = Field(60, ge=1)
     second_pass: bool = True
     second_pass_seconds: float = Field(0.5, gt=0)
+    cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
     floor: float = Field(0.25, ge=0, le=1)
     floor_margin: float = Field(0.15, ge=0, le=1)
     personal_share: float = Field(0.75, ge=0, le=1)
@@ -260,8 +273,11 @@ def load_settings(path: Path | str | None = None, env: Mapping[str, str] | None 
             _section(tree, section, file)[key] = variables[name]
     for name, value in variables.items():
         if name.startswith(PREFIX) and "__" in name:
-            section, key = name.removeprefix(PREFIX).lower().split("__", 1)
-            _section(tree, section, file)[key] = _parse_variable(name, value)
+            *sections, key = name.removeprefix(PREFIX).lower().split("__")
+            place = tree
+            for section in sections:
+                place = _section(place, section, file)
+            place[key] = _parse_variable(name, value)
     for section, values in overrides.items():
         if isinstance(values, dict):
             tree[section] = {**_section(tree, section, file), **values}

@@ -15,6 +15,7 @@ from app.config import SEED_DIR, Settings
 from app.db import Database
 from app.errors import AppError, ConfigError
 from app.indexes.chunking import Chunker
+from app.indexes.cross_encoder import open_cross_encoder
 from app.indexes.edge_engine import EdgeEngine
 from app.indexes.embeddings import open_models
 from app.indexes.engine import Engine
@@ -104,14 +105,17 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         model = chat_model(settings.llm)
         profiles, sessions = ProfileService(db), SessionService(db, settings.auth)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
-        searcher = Searcher(indexes, db, settings.retrieval, sql)
+        cross_encoder = open_cross_encoder(settings)
+        if cross_encoder is not None:
+            opened.callback(cross_encoder.close)
+        searcher = Searcher(indexes, db, settings.retrieval, sql, cross_encoder=cross_encoder)
         search = SearchService(db, settings, searcher, documents, audit, model, encoder)
         ingestion = Ingestion(db, indexes, chunker, settings.ingestion, settings.data.dir, at)
         reconciler = Reconciler(db, indexes, ingestion.turns, ingestion.passages, settings.ingestion, settings.data.dir)
         if not settings.vectors.url:
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
-        health = HealthService(db, indexes, model, reconciler.report)
+        health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
         chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
         if seed:
             load_seed(db, documents, SEED_DIR)

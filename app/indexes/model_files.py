@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from app.config import DataSettings, EmbeddingRow, Settings, child_environment
+from app.config import CrossEncoderSettings, DataSettings, EmbeddingRow, Settings, child_environment
 from app.errors import Unavailable
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -37,18 +37,26 @@ def tokenizer_file() -> Path:
 
 def source_folder(row: EmbeddingRow, data: DataSettings) -> Path | None:
     """The folder with the model's weights: the row's own path, the packaged MiniLM, `models/source/`, or the hub's cache."""
-    if (Path(row.model) / "config.json").is_file():
-        return Path(row.model)
-    if row.model == MINILM:
-        return tokenizer_file().parent
-    local = data.dir / "models" / "source" / row.model.replace("/", "--")
+    return tokenizer_file().parent if row.model == MINILM else weights_folder(row.model, data)
+
+
+def weights_folder(model: str, data: DataSettings) -> Path | None:
+    """The folder of `model` on this machine: a path, `models/source/`, or the hub's cache."""
+    if (Path(model) / "config.json").is_file():
+        return Path(model)
+    local = local_folder(model, data)
     if (local / "config.json").is_file():
         return local
     from huggingface_hub import try_to_load_from_cache
 
-    config = try_to_load_from_cache(row.model, "config.json")
-    weights = try_to_load_from_cache(row.model, "model.safetensors")
+    config = try_to_load_from_cache(model, "config.json")
+    weights = try_to_load_from_cache(model, "model.safetensors")
     return Path(config).parent if isinstance(config, str) and isinstance(weights, str) else None
+
+
+def local_folder(model: str, data: DataSettings) -> Path:
+    """Where the weights of a model of the hub belong in the data folder."""
+    return data.dir / "models" / "source" / model.replace("/", "--")
 
 
 def exported_folder(row: EmbeddingRow, data: DataSettings) -> tuple[Path, str]:
@@ -60,11 +68,7 @@ def exported_folder(row: EmbeddingRow, data: DataSettings) -> tuple[Path, str]:
     if source is None and data.download_models:
         source = _download(row, data)
     if source is None:
-        place = data.dir / "models" / "source" / row.model.replace("/", "--")
-        raise Unavailable(
-            f"The weights of the embedding model '{row.name}' are not on this machine; put the folder of {row.model} at "
-            f"{place}, or set data.download_models to true."
-        )
+        raise Unavailable(weights_are_missing(f"embedding model '{row.name}'", row.model, data))
     key = hashlib.sha256(f"{row.model}|{row.pooling}|{row.precision}|1".encode()).hexdigest()[:8]
     target = data.dir / "models" / f"{row.name}-{key}"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,10 +80,44 @@ def exported_folder(row: EmbeddingRow, data: DataSettings) -> tuple[Path, str]:
     return target, f"onnx-{key}-{precision}-{prefixes}"
 
 
+def exported_cross_encoder(settings: CrossEncoderSettings, data: DataSettings) -> Path:
+    """The ONNX folder of the cross-encoder; exports on first use. Raises `Unavailable` as `exported_folder` does."""
+    source = weights_folder(settings.model, data)
+    if source is None and data.download_models:
+        try:
+            source = _fetch(settings.model, data)
+        except Exception:  # the hub's client raises a dozen unrelated types when it cannot reach its server
+            raise Unavailable(
+                "The weights of the cross-encoder could not be downloaded; check the connection or set "
+                "retrieval.cross_encoder.enabled to false in config.yaml."
+            ) from None
+    if source is None:
+        raise Unavailable(weights_are_missing("cross-encoder", settings.model, data))
+    key = hashlib.sha256(f"{settings.model}|{settings.precision}|1".encode()).hexdigest()[:8]
+    target = data.dir / "models" / f"cross-encoder-{key}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(target) + ".lock"):
+        if not (target / "export.json").is_file():
+            run_export(["--pooling", "pairs", "--precision", settings.precision], source, target, "cross-encoder")
+    return target
+
+
+def weights_are_missing(what: str, model: str, data: DataSettings) -> str:
+    return (
+        f"The weights of the {what} are not on this machine; put the folder of {model} at "
+        f"{local_folder(model, data)}, or set data.download_models to true."
+    )
+
+
 def _export(row: EmbeddingRow, source: Path, target: Path) -> None:
-    command = [sys.executable, "-m", "app.indexes.export", str(source), str(target)]
-    command += ["--pooling", row.pooling, "--precision", row.precision]
-    command += ["--known", row.model.rsplit("/", 1)[-1]] if row.model == MINILM else []
+    options = ["--pooling", row.pooling, "--precision", row.precision]
+    options += ["--known", row.model.rsplit("/", 1)[-1]] if row.model == MINILM else []
+    run_export(options, source, target, f"embedding model '{row.name}'")
+
+
+def run_export(options: list[str], source: Path, target: Path, what: str) -> None:
+    """The export in its child process; raises `Unavailable` with one sentence when it fails."""
+    command = [sys.executable, "-m", "app.indexes.export", str(source), str(target), *options]
     root = Path(__file__).resolve().parents[2]
     try:
         done = subprocess.run(
@@ -92,20 +130,24 @@ def _export(row: EmbeddingRow, source: Path, target: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"Preparing the embedding model '{row.name}' took too long; start again.") from None
+        raise Unavailable(f"Preparing the {what} took too long; start again.") from None
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] if done.returncode == 2 else []
-        raise Unavailable(last[0] if last else f"The embedding model '{row.name}' could not be prepared from {source}.")
+        raise Unavailable(last[0] if last else f"The {what} could not be prepared from {source}.")
 
 
 def _download(row: EmbeddingRow, data: DataSettings) -> Path:
-    from huggingface_hub import snapshot_download
-
-    target = data.dir / "models" / "source" / row.model.replace("/", "--")
     try:
-        return Path(snapshot_download(row.model, local_dir=target, allow_patterns=["*.json", "*.txt", "*.safetensors"]))
+        return _fetch(row.model, data)
     except Exception:  # the hub's client raises a dozen unrelated types when it cannot reach its server
         raise Unavailable(
             f"The weights of the embedding model '{row.name}' could not be downloaded; check the connection or set its "
             "'enabled' to false in config.yaml."
         ) from None
+
+
+def _fetch(model: str, data: DataSettings) -> Path:
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.json", "*.txt", "*.safetensors"]
+    return Path(snapshot_download(model, local_dir=local_folder(model, data), allow_patterns=wanted))

@@ -19,9 +19,11 @@ from sqlmodel import col, or_, select
 from app.config import RetrievalSettings
 from app.db import Database
 from app.errors import AppError, Unavailable
+from app.indexes.cross_encoder import CrossEncoder
 from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
 from app.models import KB, READY, Chunk, Document, Intent
 from app.principal import TenantFilter
+from app.retrievers.cross import cross_encoded
 from app.retrievers.floor import relevance
 from app.retrievers.fusion import Fused, RankedList, calibrated_scores, shortlist, take, weighted_rrf
 from app.retrievers.passages import Passage as Passage
@@ -50,6 +52,7 @@ class Searcher:
     settings: RetrievalSettings
     sql: ThreadPoolExecutor
     coefficients: Coefficients = field(default_factory=load_coefficients)
+    cross_encoder: CrossEncoder | None = None
 
 
 class KnowledgeFusionRetriever(BaseRetriever):
@@ -266,6 +269,8 @@ class KnowledgeFusionRetriever(BaseRetriever):
             return passages
         trace.second_pass = "linear"
         ordered: list[Passage] = outcome
+        if (encoder := self._searcher.cross_encoder) is not None:
+            ordered = yield from cross_encoded(encoder, settings.cross_encoder, question, ordered, trace)
         return ordered
 
     def _judged(self, question: str, passages: list[Passage], roles: dict[str, ModelRole]) -> list[Passage]:

@@ -13,6 +13,7 @@ from sqlmodel import col, func, select
 
 from app.db import Database
 from app.errors import AppError
+from app.indexes.cross_encoder import CrossEncoder
 from app.indexes.knowledge import KnowledgeIndexes
 from app.llms import ChatModel
 from app.models import DELETING, UNFINISHED, Document, now
@@ -31,7 +32,9 @@ class HealthService:
         indexes: KnowledgeIndexes,
         model: ChatModel | None,
         reconciled: Callable[[], dict[str, Any]] = dict,
+        cross_encoder: CrossEncoder | None = None,
     ) -> None:
+        self._cross_encoder = cross_encoder
         self._db, self._indexes, self._model, self._reconciled = db, indexes, model, reconciled
         self._remembered: dict[str, tuple[float, dict[str, Any]]] = {}
         self.worker_seen: float | None = None  # on the monotonic clock; set by the worker of this process
@@ -46,6 +49,12 @@ class HealthService:
             components[f"embedding:{model.name}"] = await self._embedding(model.name)
         for name, reason in self._indexes.broken.items():
             components[f"embedding:{name}"] = {"status": "down", "milliseconds": 0.0, "detail": reason}
+        if (encoder := self._cross_encoder) is not None:
+
+            async def read_a_pair() -> None:
+                await asyncio.wrap_future(encoder.score("health", ["health"], CHECK_SECONDS))
+
+            components["cross_encoder"] = await self._once_a_minute("cross_encoder", read_a_pair)
         components["language_model"] = await self._language_model()
         components["worker"] = await self._queue_report(self._worker)
         components["reconciler"] = await self._queue_report(self._reconciler)

@@ -44,7 +44,9 @@ class HealthReport(BaseModel):
     """`ok` and `degraded`: questions can be answered. `down`: they cannot."""
 
     status: Literal["ok", "degraded", "down"]
-    components: dict[str, Part] = Field(description="By name: database, vectors, embedding:…, language_model, worker.")
+    components: dict[str, Part] = Field(
+        description="By name: database, vectors, embedding:…, cross_encoder (where enabled), language_model, worker."
+    )
 
 
 class Counts(BaseModel):
