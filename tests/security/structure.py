@@ -70,6 +70,7 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Idempotency.release": "as keep",
     "SearchService.selector": "the question's intent; reads nothing",
     "SearchService.retriever": "takes the Scope that scope(principal, ...) made",
+    "SearchService.naming": "as retriever: looks among the documents of its tenant",
     "SessionWatch.*": "takes the principal in watching()",
 }
 
