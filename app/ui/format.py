@@ -165,11 +165,16 @@ def _cited(label: str, labels: Collection[str]) -> str:
 
 def _source(citation: Citation) -> str:
     standing = f"{citation.standing}, " if citation.standing != "none" else ""
+    quote = f"<blockquote>{_lines(_flowing(citation.quote))}</blockquote>"
+    if citation.deleted:
+        quote = '<p class="gone">This document was deleted.</p>'
+    elif citation.replaced:
+        quote += '<p class="gone">The document has a newer version, in which this passage is not.</p>'
     return (
         f'<details class="source"><summary><span class="cite">&#91;{escape(citation.label)}]</span> '
         f'<span class="title">{one_line(citation.title)}</span> '
         f'<span class="place">{escape(standing)}page {citation.page}</span></summary>'
-        f"<blockquote>{_lines(_flowing(citation.quote))}</blockquote></details>"
+        f"{quote}</details>"
     )
 
 

@@ -227,3 +227,13 @@ def trace(**changed: Any) -> dict[str, Any]:
         "candidates": [{"outcome": "prompt"}, {"outcome": "cut"}], "prompt": [],
     }  # fmt: skip
     return fields | changed
+
+
+def test_a_source_that_is_gone_says_so() -> None:
+    gone = sources_html([citation(title="Deleted document", quote="", deleted=True)])
+    assert "This document was deleted." in gone
+    assert "<blockquote>" not in gone
+    older = sources_html([citation(replaced=True)])
+    assert "newer version" in older
+    assert "<blockquote>" in older
+    assert 'class="gone"' not in sources_html([citation()])
