@@ -1,7 +1,8 @@
 # Everything runs in .venv, which `make setup` builds; nothing else on the machine is used or changed.
 PYTHON ?= python3
 BIN := .venv/bin
-BENCHMARKS := embedding_throughput retrieval_latency retrieval_quality relevance_floor precision intent reading ingestion
+BENCHMARKS := embedding_throughput retrieval_latency retrieval_quality relevance_floor precision intent reading ingestion \
+	search_during_ingestion
 
 .PHONY: setup run test test-all check bench
 
