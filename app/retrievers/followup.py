@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from app.retrievers.cues import CUES
+from app.retrievers.naming import PAPERS
 from app.retrievers.rules import direct_reason
 from app.retrievers.wording import words
 
@@ -21,13 +22,15 @@ _PRONOUN = re.compile(
     r"first|last) one|one)\b",
     re.IGNORECASE,
 )
+_OWN_SUBJECT = re.compile(r"\b(the|an?|my|our)\s+\w", re.IGNORECASE)
 _TERM = re.compile(r"[\"“][^\"”]{2,60}[\"”]|[\w][\w'&.-]*")
 
 
 def standalone(question: str, earlier: Sequence[str]) -> str | None:
     """`question` with the subject of the user's earlier questions (oldest first) behind it, or None when it needs none.
 
-    "And for how long?" after "What is the term of the Tideline contract?" becomes "And for how long? (term Tideline contract)".
+    "And for how long?" after "What is the term of the Tideline contract?" becomes "And for how long? (term Tideline contract)";
+    "And who is the publisher?" asks for something of its own, and is given the contract alone.
     """
     subject = ""
     for asked in earlier:
@@ -53,12 +56,20 @@ def leans(question: str) -> bool:
 def _joined(question: str, subject: str) -> str:
     said = words(question)
     carried: list[str] = []
+    whose_alone = _OWN_SUBJECT.search(question) is not None and _PRONOUN.search(question) is None
     for term in _TERM.findall(subject):
         stems = words(term)
+        if whose_alone and not _names(term, subject):
+            continue
         if stems and not stems <= said:
             said |= stems
             carried.append(term)
     return f"{question} ({' '.join(carried[:CARRIED_WORDS])})" if carried else question
+
+
+def _names(term: str, subject: str) -> bool:
+    """Whether a word of the earlier question tells whose or which paper's fact was asked."""
+    return term[0] in '"“' or term.lower() in PAPERS or (term[0].isupper() and not subject.startswith(term))
 
 
 def _named(question: str) -> bool:

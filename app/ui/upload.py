@@ -19,11 +19,13 @@ def drop_area(max_bytes: int, elem_id: str, *, compact: bool = False) -> gr.HTML
     """A place to drop or choose files. Triggers `submit` when a file was taken, and when one became ready or failed."""
     kinds = sorted(READERS)
     names = ", ".join(kind.lstrip(".").upper() for kind in kinds)
+    most = size_words(max_bytes)
+    limits = f"Up to {most} each." if compact else f"{names}, up to {most} each."
     return gr.HTML(
         f'<div class="drop{" compact" if compact else ""}" data-max="{max_bytes}" data-kinds="{escape(",".join(kinds))}">'
         f'<input type="file" multiple accept="{escape(",".join(kinds))}" tabindex="-1" aria-label="Documents to add">'
         '<p class="ask"><button type="button">Add documents</button> <span class="or">or drop them here</span></p>'
-        f'<p class="rules">{names}, up to {size_words(max_bytes)} each. Only you can see them.</p>'
+        f'<p class="rules">{limits} Only you can see them.</p>'
         '<ul class="uploads" aria-label="Uploads" aria-live="polite"></ul></div>',
         elem_id=elem_id,
         js_on_load=STARTED.format(what="dropArea"),

@@ -16,9 +16,11 @@ TERM = "What is the term of the Tideline contract?"
     ("question", "earlier", "alone"),
     [
         ("And for how long?", [TERM], "And for how long? (term Tideline contract)"),
-        ("What is the governing law?", [TERM], "What is the governing law? (term Tideline contract)"),
+        ("What is the governing law?", [TERM], "What is the governing law? (Tideline contract)"),
         ("Who pays for it?", ["Does the rider ask for hotel rooms?"], "Who pays for it? (rider ask hotel rooms)"),
         ("And in France?", ["How do neighbouring rights work in Germany?"], "And in France? (neighbouring rights work Germany)"),
+        ("And how long is the term?", ["What is the governing law of my contract?"], "And how long is the term? (contract)"),
+        ("What about the advance?", ["How high is the royalty of Northlight?"], "What about the advance? (Northlight)"),
         ("Who owns it?", ['Where is "Glass River" registered?'], 'Who owns it? ("Glass River" registered)'),
     ],
 )  # fmt: skip
