@@ -11,23 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from app.config import ROOT
 from tests.documents import SHARED, make_contract_pdf
 from tests.openai_replies import LABEL, Body, default_reply
 from tests.openai_server import OpenAIServer
+from tests.ui.chromium import Witness
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 START_SECONDS, READY_SECONDS = 90, 90
 PASSWORD = "three chords and the truth"
 QUESTION = "What is the governing law of my contract?"
@@ -38,31 +33,6 @@ class Contract:
     file: Path
     law: str  # words of its governing-law clause
     page: int
-
-
-@dataclass
-class Witness:
-    """What must not happen while a page is used."""
-
-    origin: str
-    seen: list[str] = field(default_factory=list)
-
-    def watch(self, page: Page) -> None:
-        page.on("console", lambda said: self.seen.append(f"console: {said.text}") if said.type == "error" else None)
-        page.on("pageerror", lambda error: self.seen.append(f"script: {error}"))
-        page.on("request", lambda request: self._check(request.url))
-
-    def _check(self, url: str) -> None:
-        if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(f"{self.origin}/"):
-            self.seen.append(f"foreign request: {url}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = _open(playwright)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -165,16 +135,6 @@ def answer_from_the_clause(body: Body) -> str:
         if clause := re.search(r"[^.]*\bgoverned\b[^.]*\.", passage):
             return f"It says: “{clause.group().strip()}” [{label.group(1)}]."
     return default_reply(body)
-
-
-def _open(playwright: Playwright) -> Browser:
-    try:
-        return playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-    except Error as error:
-        reason = f"Chromium cannot be started from {CHROMIUM}; install it (apt-get install chromium)."
-        if os.environ.get("CI"):
-            pytest.fail(f"{reason} {error.message.splitlines()[0]}")
-        pytest.skip(reason)
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
