@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
@@ -43,7 +44,9 @@ def visitor(site: Api, browser: Browser) -> Iterator[Visit]:
     """
     opened: list[tuple[BrowserContext, Visitor]] = []
 
-    def come(size: tuple[int, int] = DESKTOP, role: str = "user", user: User | None = None) -> Visitor:
+    def come(
+        size: tuple[int, int] = DESKTOP, role: Literal["user", "admin"] = "user", user: User | None = None
+    ) -> Visitor:
         who = user or site.services.users.add(f"{uuid.uuid4().hex}@example.com", PASSWORD, role=role)
         opened.append(visit(browser, site, who, size))
         return opened[-1][1]
