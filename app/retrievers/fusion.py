@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.models import KB
+from app.models import KB, KBS
 
 Key = tuple[KB, str]
 
@@ -42,59 +42,68 @@ class Fused:
         return self.kb, self.chunk_id
 
 
-def candidates(lists: Sequence[RankedList], depth: int) -> list[Key]:
-    """Every key within the first `depth` places of some list, in order of first appearance."""
-    return list(dict.fromkeys((ranked.kb, chunk_id) for ranked in lists for chunk_id, _ in ranked.hits[:depth]))
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Every candidate that some index found, and two arrays of shape (models, candidates), similarities and ranks (from 1),
+    NaN where a model has none.
+    """
+
+    models: list[str]
+    weights: NDArray[np.float64]
+    keys: list[Key]
+    kbs: NDArray[np.int64]  # of each candidate, the place of its kb in KBS
+    similarity: NDArray[np.float64]
+    ranks: NDArray[np.float64]
 
 
-def weighted_rrf(lists: Sequence[RankedList], *, k: int = 60) -> list[Fused]:
+def weighted_rrf(lists: Sequence[RankedList], *, k: int = 60, limit: int | None = None) -> list[Fused]:
     """Reciprocal rank fusion, sum of weight / (k + rank), scaled so that first place everywhere is 1.
 
     Cormack, Clarke and Buettcher, SIGIR 2009, k = 60 there; the weights are ours (LlamaIndex ignores them in this mode).
+    `limit`: see `shortlist`.
     """
-    keys, similarity, ranks, weights = _table(lists)
+    table = _table(lists)
     with np.errstate(invalid="ignore"):
-        parts = np.where(np.isnan(ranks), 0.0, weights[:, None] / (k + ranks))
-    best = float(weights.sum()) / (k + 1) or 1.0
-    return _ordered(keys, parts.sum(axis=0) / best, lists, similarity, ranks)
+        parts = np.where(np.isnan(table.ranks), 0.0, table.weights[:, None] / (k + table.ranks))
+    best = float(table.weights.sum()) / (k + 1) or 1.0
+    return _ordered(table, parts.sum(axis=0) / best, limit)
 
 
-def calibrated_scores(lists: Sequence[RankedList], filled: Sequence[RankedList] = ()) -> list[Fused]:
+def calibrated_scores(
+    lists: Sequence[RankedList], filled: Sequence[RankedList] = (), *, limit: int | None = None
+) -> list[Fused]:
     """Weighted mean of each model's similarities, scaled to 0..1 between the model's lowest and highest.
 
     `filled` holds similarities of candidates that an index had not among its first ones; what is missing even so counts
     as the lowest. Meanings are scaled over both kbs, which keeps a weak kb weak: its best passage does not become a 1 of
-    its own. Word scores are scaled within each kb: a word is rare or common in its own corpus.
+    its own. Word scores are scaled within each kb: a word is rare or common in its own corpus. `limit`: see `shortlist`.
     """
-    keys, similarity, ranks, weights = _table(lists, filled)
-    if not keys:
+    table = _table(lists, filled)
+    if not table.keys:
         return []
-    sparse = {ranked.model for ranked in lists if ranked.sparse}
-    rows = np.array([model in sparse for model in dict.fromkeys(ranked.model for ranked in lists)])
-    scaled = _scaled(similarity)
-    for kb in {kb for kb, _ in keys}:
-        mine = np.array([one == kb for one, _ in keys])
-        scaled[np.ix_(rows, mine)] = _scaled(similarity[np.ix_(rows, mine)])
-    total = float(weights.sum()) or 1.0
-    return _ordered(keys, (weights @ scaled) / total, lists, similarity, ranks)
+    words = {ranked.model for ranked in lists if ranked.sparse}
+    scaled = _scaled(table.similarity)
+    for row, model in enumerate(table.models):
+        for kb in range(len(KBS)) if model in words else ():
+            mine = table.kbs == kb
+            if mine.any():
+                scaled[row, mine] = _scaled(table.similarity[row : row + 1, mine])
+    total = float(table.weights.sum()) or 1.0
+    return _ordered(table, (table.weights @ scaled) / total, limit)
 
 
-def shortlist(fused: Sequence[Fused], limit: int) -> list[Fused]:
-    """The first `limit`, of which every kb has its even part as far as it goes: a small kb is not crowded out before the
-    quotas are applied. The order stays.
+def shortlist(kbs: Sequence[KB], limit: int) -> list[int]:
+    """Of candidates in order, given by their kb, the places of the first `limit`, of which every kb has its even part as
+    far as it goes: a small kb is not crowded out before the quotas are applied. The order stays.
     """
-    kbs = {row.kb for row in fused}
-    room = dict.fromkeys(kbs, limit // max(len(kbs), 1))
-    kept: set[Key] = set()
-    for row in fused:
-        if room[row.kb] > 0:
-            room[row.kb] -= 1
-            kept.add(row.key)
-    for row in fused:
-        if len(kept) >= limit:
-            break
-        kept.add(row.key)
-    return [row for row in fused if row.key in kept]
+    present = set(kbs)
+    room = dict.fromkeys(present, limit // max(len(present), 1))
+    kept: list[int] = []
+    others: list[int] = []
+    for place, kb in enumerate(kbs):
+        (kept if room[kb] > 0 else others).append(place)
+        room[kb] -= 1
+    return sorted([*kept, *others[: limit - len(kept)]])
 
 
 def take(fused: Sequence[Fused], top_k: int, personal_share: float) -> list[Fused]:
@@ -115,27 +124,27 @@ def take(fused: Sequence[Fused], top_k: int, personal_share: float) -> list[Fuse
     return sorted(chosen, key=lambda candidate: -candidate.score)
 
 
-def _table(
-    lists: Sequence[RankedList], filled: Sequence[RankedList] = ()
-) -> tuple[list[Key], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Keys, and two arrays of shape (models, keys), similarities and ranks, NaN where a model has none; and the weights."""
+def _table(lists: Sequence[RankedList], filled: Sequence[RankedList] = ()) -> _Table:
     models = list(dict.fromkeys(ranked.model for ranked in lists))
-    keys = candidates(lists, depth=max((len(ranked.hits) for ranked in lists), default=0))
-    column = {key: i for i, key in enumerate(keys)}
-    similarity = np.full((len(models), len(keys)), np.nan)
-    ranks = np.full((len(models), len(keys)), np.nan)
+    columns: dict[Key, int] = {}
+    for ranked in lists:
+        for chunk_id, _ in ranked.hits:
+            columns.setdefault((ranked.kb, chunk_id), len(columns))
+    similarity = np.full((len(models), len(columns)), np.nan)
+    ranks = np.full((len(models), len(columns)), np.nan)
     weights = np.zeros(len(models))
     for ranked in lists:
-        row = models.index(ranked.model)
+        row, places = models.index(ranked.model), [columns[ranked.kb, chunk_id] for chunk_id, _ in ranked.hits]
         weights[row] = ranked.weight
-        for place, (chunk_id, value) in enumerate(ranked.hits, start=1):
-            similarity[row, column[ranked.kb, chunk_id]] = value
-            ranks[row, column[ranked.kb, chunk_id]] = place
+        similarity[row, places] = [value for _, value in ranked.hits]
+        ranks[row, places] = np.arange(1, len(places) + 1)
     for extra in filled:
-        for chunk_id, value in extra.hits:
-            if (spot := column.get((extra.kb, chunk_id))) is not None and extra.model in models:
-                similarity[models.index(extra.model), spot] = value
-    return keys, similarity, ranks, weights
+        if extra.model in models:
+            known = [(columns[extra.kb, one], value) for one, value in extra.hits if (extra.kb, one) in columns]
+            similarity[models.index(extra.model), [place for place, _ in known]] = [value for _, value in known]
+    keys = list(columns)
+    kbs = np.array([KBS.index(kb) for kb, _ in keys], dtype=np.int64)
+    return _Table(models, weights, keys, kbs, similarity, ranks)
 
 
 def _scaled(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -144,27 +153,26 @@ def _scaled(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
     low = np.fmin.reduce(similarity, axis=1, keepdims=True)
     high = np.fmax.reduce(similarity, axis=1, keepdims=True)
     span = np.where(high > low, high - low, 1.0)
-    scaled: NDArray[np.float64] = np.nan_to_num((similarity - low) / span + (high == low), nan=0.0)
-    return scaled.clip(0.0, 1.0)
+    scaled: NDArray[np.float64] = (similarity - low) / span + (high == low)
+    scaled[np.isnan(scaled)] = 0.0
+    return np.minimum(scaled, 1.0, out=scaled)
 
 
-def _ordered(
-    keys: list[Key],
-    scores: NDArray[np.float64],
-    lists: Sequence[RankedList],
-    similarity: NDArray[np.float64],
-    ranks: NDArray[np.float64],
-) -> list[Fused]:
-    """Best first; equal scores are ordered by id, so that the same question gives the same list."""
-    models = list(dict.fromkeys(ranked.model for ranked in lists))
-    rows = [
+def _ordered(table: _Table, scores: NDArray[np.float64], limit: int | None) -> list[Fused]:
+    """Best first; equal scores are ordered by id, so that the same question gives the same list. Only what stays of it
+    becomes an object.
+    """
+    worth, keys = scores.tolist(), table.keys
+    order = sorted(range(len(keys)), key=lambda place: (-worth[place], keys[place]))
+    if limit is not None:
+        order = [order[place] for place in shortlist([keys[place][0] for place in order], limit)]
+    ranks, similarity = table.ranks[:, order].tolist(), table.similarity[:, order].tolist()
+    return [
         Fused(
-            kb,
-            chunk_id,
-            float(scores[i]),
-            {model: int(ranks[m, i]) for m, model in enumerate(models) if not np.isnan(ranks[m, i])},
-            {model: float(similarity[m, i]) for m, model in enumerate(models) if not np.isnan(similarity[m, i])},
+            *keys[place],
+            worth[place],
+            {model: int(row[at]) for model, row in zip(table.models, ranks, strict=True) if row[at] == row[at]},
+            {model: row[at] for model, row in zip(table.models, similarity, strict=True) if row[at] == row[at]},
         )
-        for i, (kb, chunk_id) in enumerate(keys)
+        for at, place in enumerate(order)
     ]
-    return sorted(rows, key=lambda row: (-row.score, row.kb, row.chunk_id))

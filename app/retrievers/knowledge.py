@@ -13,19 +13,18 @@ import numpy as np
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from loguru import logger
-from sqlalchemy import ColumnElement
-from sqlmodel import col, or_, select
 
 from app.config import RetrievalSettings
 from app.db import Database
 from app.errors import AppError, Unavailable
 from app.indexes.cross_encoder import CrossEncoder
 from app.indexes.knowledge import KnowledgeIndex, KnowledgeIndexes
-from app.models import KB, READY, Chunk, Document, Intent
+from app.models import KB, Intent
 from app.principal import TenantFilter
+from app.retrievers.check import Checked, check
 from app.retrievers.cross import cross_encoded
 from app.retrievers.floor import relevance
-from app.retrievers.fusion import Fused, RankedList, calibrated_scores, shortlist, take, weighted_rrf
+from app.retrievers.fusion import Fused, RankedList, calibrated_scores, take, weighted_rrf
 from app.retrievers.passages import Passage as Passage
 from app.retrievers.passages import Retrieval as Retrieval
 from app.retrievers.passages import as_node as as_node
@@ -133,9 +132,13 @@ class KnowledgeFusionRetriever(BaseRetriever):
         trace.add("search", start)
 
         with trace.stage("fuse"):
-            fused = shortlist(self._fuse(lists, filled), max(depth, 2 * self._top_k))
+            fused = self._fuse(lists, filled, max(depth, 2 * self._top_k))
         start = time.perf_counter()
-        [found] = yield [self._searcher.sql.submit(self._check, [row.chunk_id for row in fused])]
+        [found] = yield [
+            self._searcher.sql.submit(
+                check, self._searcher.db, self._tenant, self._documents, [row.chunk_id for row in fused]
+            )
+        ]
         if isinstance(found, BaseException):
             raise Unavailable("The database does not answer; try again in a moment.") from None
         trace.add("check", start)
@@ -211,34 +214,12 @@ class KnowledgeFusionRetriever(BaseRetriever):
             )
         return indexes, futures
 
-    def _fuse(self, lists: list[RankedList], filled: list[RankedList]) -> list[Fused]:
+    def _fuse(self, lists: list[RankedList], filled: list[RankedList], limit: int) -> list[Fused]:
         if self._searcher.settings.fusion == "rrf":
-            return weighted_rrf(lists, k=self._searcher.settings.rrf_k)
-        return calibrated_scores(lists, filled)
+            return weighted_rrf(lists, k=self._searcher.settings.rrf_k, limit=limit)
+        return calibrated_scores(lists, filled, limit=limit)
 
-    def _check(self, chunk_ids: list[str]) -> dict[str, tuple[Chunk, Document]]:
-        """The chunks that may be shown: of a ready document, of its present version, global or the tenant's own (rule 4)."""
-        mine: ColumnElement[bool] = col(Document.kb) == "global"
-        if self._tenant is not None:
-            own = (col(Document.kb) == "personal") & (col(Document.user_id) == self._tenant.user_id)
-            if self._tenant.artist_id:
-                own &= or_(col(Document.artist_id).is_(None), col(Document.artist_id) == self._tenant.artist_id)
-            if self._tenant.document_ids is not None:
-                own &= col(Document.id).in_(self._tenant.document_ids)
-            mine = or_(mine, own)
-        query = (
-            select(Chunk, Document)
-            .join(Document, col(Chunk.document_id) == col(Document.id))
-            .where(col(Chunk.id).in_(chunk_ids), Document.status == READY, Chunk.version == Document.version, mine)
-        )
-        if self._documents is not None:
-            query = query.where(col(Document.id).in_(list(self._documents)))
-        with self._searcher.db.reading() as session:
-            return {chunk.id: (chunk, document) for chunk, document in session.exec(query)}
-
-    def _allowed(
-        self, fused: list[Fused], found: dict[str, tuple[Chunk, Document]], outcome: dict[str, str]
-    ) -> list[Passage]:
+    def _allowed(self, fused: list[Fused], found: Checked, outcome: dict[str, str]) -> list[Passage]:
         """The candidates that passed the check; of equal texts within a kb and artist the first (design 5)."""
         allowed: list[Passage] = []
         texts: set[tuple[str, str | None, str]] = set()

@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from app.models import KB, Chunk, Document
+from app.models import KB
 from app.retrievers.fusion import Fused
 from app.retrievers.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """What a search reads of a chunk; the names are those of the table. `text == page_text[start:end]`."""
+
+    id: str
+    document_id: str
+    version: int
+    number: int
+    page: int
+    start: int
+    end: int
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """What a search reads of a document; the names are those of the table."""
+
+    id: str
+    kb: str
+    artist_id: str | None
+    title: str
+    standing: str
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +48,22 @@ class Passage:
     a joined passage, in reading order; then `chunk` spans them all and has the id of the best of them.
     """
 
-    chunk: Chunk
-    document: Document
+    chunk: ChunkRow
+    document: DocumentRow
     fused: Fused
     relevance: float | None = None
-    parts: tuple[Chunk, ...] = ()
+    parts: tuple[ChunkRow, ...] = ()
 
     @property
     def kb(self) -> KB:
         return self.fused.kb
 
     @property
-    def chunks(self) -> tuple[Chunk, ...]:
+    def chunks(self) -> tuple[ChunkRow, ...]:
         """The stored chunks it is made of."""
         return self.parts or (self.chunk,)
 
-    def holding(self, quote: str) -> Chunk:
+    def holding(self, quote: str) -> ChunkRow:
         """The stored chunk that a quote of this passage stands in; the best one where it reaches over two."""
         own = next(chunk for chunk in self.chunks if chunk.id == self.chunk.id)
         return own if quote in own.text else next((chunk for chunk in self.chunks if quote in chunk.text), own)
@@ -68,7 +96,7 @@ def joined(passages: Sequence[Passage]) -> list[Passage]:
     return sorted(whole, key=lambda one: place[one.fused.key])
 
 
-def _continues(one: Chunk, two: Chunk) -> bool:
+def _continues(one: ChunkRow, two: ChunkRow) -> bool:
     same = (one.document_id, one.version, one.page, one.number + 1) == (
         two.document_id,
         two.version,
@@ -87,7 +115,7 @@ def _one(best_first: Sequence[Passage], run: Sequence[Passage]) -> Passage:
         text += passage.chunk.text[end - passage.chunk.start :]
         end = passage.chunk.end
     first = run[0].chunk
-    whole = Chunk(
+    whole = ChunkRow(
         id=best.chunk.id, document_id=first.document_id, version=first.version, number=first.number, page=first.page,
         start=first.start, end=end, heading=best.chunk.heading, text=text,
     )  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import Any, TypeVar
 
 R = TypeVar("R")
@@ -24,13 +25,13 @@ Steps = Generator[Wave, list[Any], R]
 
 def drive(steps: Steps[R], seconds: float) -> R:
     """Run `steps` on this thread. Each future's result, or the exception it raised, is sent back in its place;
-    one that takes longer than `seconds`, or than its wave allows, counts as a `TimeoutError`.
+    one that is not done `seconds` after its wave began, or when the wave's own limit is over, counts as a `TimeoutError`.
     """
     try:
         wave = next(steps)
         while True:
-            limit = _limit(wave, seconds)
-            wave = steps.send([_outcome(future, limit) for future in wave])
+            wait(wave, _limit(wave, seconds))
+            wave = steps.send([_outcome(future) for future in wave])
     except StopIteration as stop:
         result: R = stop.value
         return result
@@ -41,20 +42,48 @@ async def adrive(steps: Steps[R], seconds: float) -> R:
     try:
         wave = next(steps)
         while True:
-            limit = _limit(wave, seconds)
-            waiting = [asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), limit) for future in wave]
-            wave = steps.send(await asyncio.gather(*waiting, return_exceptions=True))
+            await _settled(wave, _limit(wave, seconds))
+            wave = steps.send([_outcome(future) for future in wave])
     except StopIteration as stop:
         result: R = stop.value
         return result
+
+
+async def _settled(wave: Wave, seconds: float) -> None:
+    """Return when all are done or the time is over. The loop is woken once for the whole wave: an asyncio future around
+    each, with a limit of its own, costs more than most of these searches.
+    """
+    waiting = [future for future in wave if not future.done()]
+    if not waiting:
+        return
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def all_done() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def one_done(_: Future[Any]) -> None:
+        waiting.pop()  # whichever: it only counts, and may be called by several threads at once
+        if not waiting:
+            with suppress(RuntimeError):  # nobody waits any more, and their loop is closed
+                loop.call_soon_threadsafe(all_done)
+
+    for future in list(waiting):
+        future.add_done_callback(one_done)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await done
 
 
 def _limit(wave: Wave, seconds: float) -> float:
     return wave.seconds if isinstance(wave, Within) else seconds
 
 
-def _outcome(future: Future[Any], seconds: float) -> Any:
+def _outcome(future: Future[Any]) -> Any:
+    if not future.done():
+        return TimeoutError()
     try:
-        return future.result(seconds)
+        return future.result()
     except Exception as error:  # handed to the steps, which decide what a failure means
         return error

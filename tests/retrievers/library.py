@@ -17,6 +17,7 @@ from app.models import KB, READY, Artist, Chunk, Document, Intent, LoginSession,
 from app.principal import Principal, Role, authenticated
 from app.retrievers.fusion import Fused
 from app.retrievers.knowledge import Passage, Retrieval
+from app.retrievers.passages import ChunkRow, DocumentRow
 from app.retrievers.trace import Trace
 from app.services.services import Services
 
@@ -78,11 +79,25 @@ def chunk_ids(services: Services, document_id: str) -> list[str]:
 def passage(text: str, kb: KB = "personal", **values: Any) -> Passage:
     """A passage outside any database; `values` are of its document (title, standing) and chunk (page, heading)."""
     chunk_values = {name: values.pop(name) for name in ("page", "heading") if name in values}
-    document = Document(id=new_id(), kb=kb, filename="text.txt", suffix=".txt", **{"title": "Untitled", **values})
-    chunk = Chunk(
-        id=new_id(), document_id=document.id, version=1, number=0, start=0, end=len(text), text=text,
-        **{"page": 1, **chunk_values},
-    )  # fmt: skip
+    about: dict[str, Any] = {
+        "id": new_id(),
+        "kb": kb,
+        "artist_id": None,
+        "title": "Untitled",
+        "standing": "none",
+        "created": now(),
+    }
+    document = DocumentRow(**{**about, **values})
+    place: dict[str, Any] = {
+        "id": new_id(),
+        "version": 1,
+        "number": 0,
+        "page": 1,
+        "start": 0,
+        "end": len(text),
+        "heading": "",
+    }
+    chunk = ChunkRow(document_id=document.id, text=text, **{**place, **chunk_values})
     return Passage(chunk, document, Fused(kb, chunk.id, 1.0, {}, {}))
 
 

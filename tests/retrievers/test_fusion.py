@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from app.models import KB
-from app.retrievers.fusion import Fused, RankedList, calibrated_scores, candidates, shortlist, take, weighted_rrf
+from app.retrievers.fusion import Fused, RankedList, calibrated_scores, shortlist, take, weighted_rrf
 
 APPROX = 1e-9
 
@@ -21,15 +21,6 @@ def scores(fused: list[Fused]) -> dict[str, float]:
 
 def row(chunk_id: str, score: float, kb: KB = "personal") -> Fused:
     return Fused(kb, chunk_id, score, {}, {})
-
-
-def test_candidates_are_the_first_of_every_list_each_once() -> None:
-    lists = [
-        ranked("personal", "a", 1, ("x", 0.9), ("y", 0.8), ("z", 0.7)),
-        ranked("personal", "b", 1, ("y", 3.0), ("w", 2.0)),
-        ranked("global", "a", 1, ("x", 0.5)),
-    ]
-    assert candidates(lists, depth=2) == [("personal", "x"), ("personal", "y"), ("personal", "w"), ("global", "x")]
 
 
 def test_rrf_is_the_weighted_sum_of_reciprocal_ranks() -> None:
@@ -173,9 +164,23 @@ def test_word_scores_are_scaled_within_their_kb_and_meanings_over_both() -> None
 
 
 def test_a_shortlist_keeps_an_even_part_of_each_kb() -> None:
-    fused = [row(f"g{n}", 1 - n / 10, "global") for n in range(5)] + [row(f"p{n}", 0.1, "personal") for n in range(3)]
-    assert [one.chunk_id for one in shortlist(fused, 4)] == ["g0", "g1", "p0", "p1"]
-    assert [one.chunk_id for one in shortlist(fused, 7)] == ["g0", "g1", "g2", "g3", "p0", "p1", "p2"]
-    assert [one.chunk_id for one in shortlist(fused[:5], 3)] == ["g0", "g1", "g2"]
-    assert shortlist(fused, 50) == fused
+    kbs: list[KB] = [*["global"] * 5, *["personal"] * 3]  # type: ignore[list-item]
+    assert shortlist(kbs, 4) == [0, 1, 5, 6]
+    assert shortlist(kbs, 7) == [0, 1, 2, 3, 5, 6, 7]
+    assert shortlist(kbs[:5], 3) == [0, 1, 2]
+    assert shortlist(kbs, 50) == list(range(8))
     assert shortlist([], 5) == []
+
+
+@pytest.mark.parametrize("fuse", [weighted_rrf, calibrated_scores])
+def test_a_limit_leaves_the_shortlist_of_the_whole_list(fuse: Callable[..., list[Fused]]) -> None:
+    source = random.Random(3)
+    sizes: dict[KB, int] = {"global": 9, "personal": 4}
+    lists = [
+        ranked(kb, model, 0.5, *sorted(((f"{kb}{n}", source.random()) for n in range(size)), key=lambda hit: -hit[1]))
+        for kb, size in sizes.items()
+        for model in ("a", "b")
+    ]
+    whole = fuse(lists)
+    for limit in (1, 4, 10, 13, 50):
+        assert fuse(lists, limit=limit) == [whole[place] for place in shortlist([one.kb for one in whole], limit)]

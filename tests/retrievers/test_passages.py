@@ -1,18 +1,18 @@
 from __future__ import annotations
 
-from app.models import KB, Chunk, Document, new_id
+from app.models import KB, new_id, now
 from app.retrievers.fusion import Fused
-from app.retrievers.passages import Passage, joined
+from app.retrievers.passages import ChunkRow, DocumentRow, Passage, joined
 
 PAGE = "The term is two years. The notice is ninety days. The fee is paid in March. The venue is in Leeds."
 
 
-def document(kb: KB = "personal") -> Document:
-    return Document(id=new_id(), kb=kb, title="Deal", filename="deal.txt", suffix=".txt")
+def document(kb: KB = "personal") -> DocumentRow:
+    return DocumentRow(new_id(), kb, None, "Deal", "none", now())
 
 
-def passage(of: Document, number: int, start: int, end: int, *, page: int = 1, kb: KB = "personal") -> Passage:
-    chunk = Chunk(
+def passage(of: DocumentRow, number: int, start: int, end: int, *, page: int = 1, kb: KB = "personal") -> Passage:
+    chunk = ChunkRow(
         id=f"{of.id}-{number}",
         document_id=of.id,
         version=1,
@@ -20,6 +20,7 @@ def passage(of: Document, number: int, start: int, end: int, *, page: int = 1, k
         page=page,
         start=start,
         end=end,
+        heading="",
         text=PAGE[start:end],
     )
     return Passage(chunk, of, Fused(kb, chunk.id, 1.0 / (number + 1), {}, {}))

@@ -11,15 +11,16 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlmodel import col, select
 
-from app.models import READY, Chunk, Document
+from app.models import READY
 from app.notebook import Manager
 from app.principal import TenantFilter
+from app.retrievers import knowledge
 from app.retrievers.knowledge import KnowledgeFusionRetriever
 from tests.api.conftest import Api
 from tests.openai_replies import Body, default_reply
 from tests.security.served import served
+from tests.security.unchecked import unchecked
 
 NUMBERS = {"Night Ferry": 17, "Day Ferry": 23}
 EVERYBODY = 31  # of a document for all artists
@@ -136,12 +137,7 @@ def test_it_would_show_if_the_artist_were_forgotten(roster: Roster, monkeypatch:
     retrieval = Manager(roster.api.services).retriever(roster.email, artist=name, top_k=50).search(question)
     assert retrieval.trace.dropped == 1
 
-    def unchecked(self: KnowledgeFusionRetriever, ids: list[str]) -> dict[str, tuple[Chunk, Document]]:
-        with roster.api.services.db.reading() as session:
-            query = select(Chunk, Document).join(Document).where(col(Chunk.id).in_(ids))
-            return {chunk.id: (chunk, document) for chunk, document in session.exec(query)}
-
-    monkeypatch.setattr(KnowledgeFusionRetriever, "_check", unchecked)
+    monkeypatch.setattr(knowledge, "check", unchecked)
     told = roster.doors(name, question)
     assert {door for door, text in told.items() if NUMBERS["Day Ferry"] in numbers(text)} == set(told)
 

@@ -21,13 +21,14 @@ from app.indexes.engine import EVERYTHING, Scope
 from app.indexes.store import KnowledgeStore
 from app.models import AuditEvent, Chunk, Conversation, Document, Intent, Message, Trace
 from app.notebook import Manager
-from app.retrievers.knowledge import KnowledgeFusionRetriever
+from app.retrievers import knowledge
 from app.services.services import Services
 from app.services.shapes import SearchRequest
 from tests.api.conftest import Api
 from tests.retrievers.library import put
 from tests.security.canaries import INDUSTRY, SEAL, Tenant, Witness, chatty, encoded, living, question
 from tests.security.served import served
+from tests.security.unchecked import unchecked
 
 Door = Callable[[Tenant, str, Random], str]
 THREADS = 6
@@ -199,12 +200,7 @@ def test_without_both_defences_every_door_leaks_and_is_caught(
     """The test of the tests: what they look for is what comes out when nothing holds it back."""
     _unfiltered(monkeypatch)
 
-    def unchecked(self: KnowledgeFusionRetriever, ids: list[str]) -> dict[str, tuple[Chunk, Document]]:
-        with api.services.db.reading() as session:
-            query = select(Chunk, Document).join(Document).where(Chunk.id.in_(ids))  # type: ignore[attr-defined]
-            return {chunk.id: (chunk, document) for chunk, document in session.exec(query)}
-
-    monkeypatch.setattr(KnowledgeFusionRetriever, "_check", unchecked)
+    monkeypatch.setattr(knowledge, "check", unchecked)
     made, witness, (asker, victim) = doors(api), Witness(), few[:2]
     witness.askers[99_999] = asker
     first = len(api.llm.requests)

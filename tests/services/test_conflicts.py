@@ -16,10 +16,9 @@ SIGNED = "The Manager takes a commission of fifteen percent of gross income."
 DRAFT = "The Manager takes a commission of twenty percent of gross income."
 
 
-def pair(standing: str = "draft") -> tuple[Passage, Passage]:
-    one, other = passage(SIGNED, title="Management 2024"), passage(DRAFT, title="Management 2025")
-    one.document.standing, other.document.standing = "signed", standing
-    return one, other
+def pair(standing: str = "draft", artists: tuple[str | None, str | None] = (None, None)) -> tuple[Passage, Passage]:
+    one = passage(SIGNED, title="Management 2024", standing="signed", artist_id=artists[0])
+    return one, passage(DRAFT, title="Management 2025", standing=standing, artist_id=artists[1])
 
 
 def written(answerer: Answerer, found: Retrieval) -> str:
@@ -62,8 +61,7 @@ def test_a_model_that_gives_both_sides_is_left_alone(openai_server: OpenAIServer
 
 
 def test_two_artists_contracts_may_differ() -> None:
-    one, other = pair()
-    one.document.artist_id, other.document.artist_id = "first", "second"
+    one, other = pair(artists=("first", "second"))
     assert conflicts(QUESTION, label_sources([one, other])) == []
 
 
