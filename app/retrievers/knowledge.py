@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -259,11 +259,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
         judged = judge(question, [as_candidate(passage) for passage in passages], roles, coefficients)
         scores = np.exp(judged.scores - judged.scores.max())
         fresh = [
-            replace(
-                passage,
-                fused=replace(passage.fused, score=float(score)),
-                relevance=relevance(passage.fused.similarities, echo, coefficients),
-            )
+            passage.judged(float(score), relevance(passage.fused.similarities, echo, coefficients))
             for passage, score, echo in zip(passages, scores, judged.echoes, strict=True)
         ]
         return [fresh[place] for place in np.argsort(-judged.scores, kind="stable")]

@@ -63,6 +63,12 @@ class Passage:
         """The stored chunks it is made of."""
         return self.parts or (self.chunk,)
 
+    def judged(self, score: float, relevance: float | None) -> Passage:
+        """The same passage as the second pass sees it."""
+        fused = self.fused
+        again = Fused(fused.kb, fused.chunk_id, score, fused.ranks, fused.similarities)
+        return Passage(self.chunk, self.document, again, relevance, self.parts)
+
     def holding(self, quote: str) -> ChunkRow:
         """The stored chunk that a quote of this passage stands in; the best one where it reaches over two."""
         own = next(chunk for chunk in self.chunks if chunk.id == self.chunk.id)

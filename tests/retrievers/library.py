@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import timedelta
 from types import AsyncGeneratorType
 from typing import Any
@@ -79,25 +80,10 @@ def chunk_ids(services: Services, document_id: str) -> list[str]:
 def passage(text: str, kb: KB = "personal", **values: Any) -> Passage:
     """A passage outside any database; `values` are of its document (title, standing) and chunk (page, heading)."""
     chunk_values = {name: values.pop(name) for name in ("page", "heading") if name in values}
-    about: dict[str, Any] = {
-        "id": new_id(),
-        "kb": kb,
-        "artist_id": None,
-        "title": "Untitled",
-        "standing": "none",
-        "created": now(),
-    }
-    document = DocumentRow(**{**about, **values})
-    place: dict[str, Any] = {
-        "id": new_id(),
-        "version": 1,
-        "number": 0,
-        "page": 1,
-        "start": 0,
-        "end": len(text),
-        "heading": "",
-    }
-    chunk = ChunkRow(document_id=document.id, text=text, **{**place, **chunk_values})
+    document = DocumentRow(new_id(), kb, None, "Untitled", "none", now())
+    document = replace(document, **values)
+    chunk = ChunkRow(new_id(), document.id, 1, 0, 1, 0, len(text), "", text)
+    chunk = replace(chunk, **chunk_values)
     return Passage(chunk, document, Fused(kb, chunk.id, 1.0, {}, {}))
 
 
