@@ -18,6 +18,7 @@ from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 
 from app.config import ROOT, load_settings
 from app.indexes.embeddings import EmbeddingModel, open_models
+from benchmarks.plot import log_bars, write_results
 
 SHARED = ROOT.parent / "shared" / "data"
 ALONE, AT_ONCE, ROUNDS = 40, 50, 5
@@ -57,17 +58,29 @@ async def measure(ours: EmbeddingModel, stock: HuggingFaceEmbedding, questions: 
         for name, embed in ways.items():
             alone[name] += await one_by_one(embed, single)
             rates[name].append(await together(embed, crowd))
-    for name in ways:
-        print(json.dumps({
+    answers: list[dict[str, object]] = [
+        {
             "benchmark": "embedding_throughput", "name": name, "alone_p50_ms": round(1000 * median(alone[name]), 2),
             "alone_p95_ms": round(1000 * quantiles(alone[name], n=20)[-1], 2),
             "per_second_at_50": round(median(rates[name]), 1),
-        }))  # fmt: skip
-    print(json.dumps({
+        }
+        for name in ways
+    ]  # fmt: skip
+    answers.append({
         "benchmark": "embedding_throughput", "name": "ratio",
         "alone": round(median(alone["stock"]) / median(alone["ours"]), 1),
         "throughput": round(median(rates["ours"]) / median(rates["stock"]), 1),
-    }))  # fmt: skip
+    })  # fmt: skip
+    for line in answers:
+        print(json.dumps(line))
+    write_results("embedding_throughput", answers)
+    shown = {
+        "milliseconds alone (p50)": {name: 1000 * median(alone[name]) for name in ways},
+        "questions a second, 50 at once": {name: median(rates[name]) for name in ways},
+    }
+    log_bars(
+        "embedding_throughput", "Embedding a question: ours and stock HuggingFaceEmbedding (tenfold a line)", shown
+    )
 
 
 def main() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -16,6 +18,33 @@ Point = tuple[float, float]
 def bars(name: str, title: str, groups: Mapping[str, Mapping[str, float]]) -> Path:
     """One group of bars for each key, from 0 to 1; saved as results/`name`.png."""
     image, pen = _canvas(title)
+    _draw_bars(pen, groups, lambda value: value, "{:.3f}")
+    return _saved(image, name)
+
+
+def log_bars(name: str, title: str, groups: Mapping[str, Mapping[str, float]]) -> Path:
+    """The same for values above 0 of any size: each tenfold is one step up; saved as results/`name`.png."""
+    values = [value for group in groups.values() for value in group.values()]
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    marks = {(power - low) / (high - low): f"{10.0**power:g}" for power in range(low, high + 1)}
+    image, pen = _canvas(title, marks)
+    _draw_bars(pen, groups, lambda value: (math.log10(value) - low) / (high - low), "{:.3g}")
+    return _saved(image, name)
+
+
+def write_results(name: str, lines: Iterable[Mapping[str, object]]) -> None:
+    """Keep figures as results/`name`.jsonl, one JSON object in each line."""
+    RESULTS.mkdir(exist_ok=True)
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (RESULTS / f"{name}.jsonl").write_text(text, encoding="utf-8")
+
+
+def _draw_bars(
+    pen: ImageDraw.ImageDraw,
+    groups: Mapping[str, Mapping[str, float]],
+    share: Callable[[float], float],
+    written: str,
+) -> None:
     labels = list(dict.fromkeys(label for values in groups.values() for label in values))
     step = (WIDTH - 2 * EDGE) / len(groups)
     bar = step * 0.8 / len(labels)
@@ -23,12 +52,11 @@ def bars(name: str, title: str, groups: Mapping[str, Mapping[str, float]]) -> Pa
         left = EDGE + number * step + step * 0.1
         for place, label in enumerate(labels):
             if (value := values.get(label)) is not None:
-                box = (left + place * bar, _height(value), left + (place + 1) * bar - 3, HEIGHT - EDGE)
+                box = (left + place * bar, _height(share(value)), left + (place + 1) * bar - 3, HEIGHT - EDGE)
                 pen.rectangle(box, fill=COLOURS[place % len(COLOURS)])
-                pen.text((box[0], box[1] - 14), f"{value:.3f}", fill="black", font=_font(11))
+                pen.text((box[0], box[1] - 14), written.format(value), fill="black", font=_font(11))
         pen.text((left, HEIGHT - EDGE + 8), group, fill="black", font=_font(13))
     _legend(pen, labels)
-    return _saved(image, name)
 
 
 def lines(name: str, title: str, across: str, series: Mapping[str, Sequence[Point]]) -> Path:
@@ -45,13 +73,13 @@ def lines(name: str, title: str, across: str, series: Mapping[str, Sequence[Poin
     return _saved(image, name)
 
 
-def _canvas(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+def _canvas(title: str, marks: Mapping[float, str] | None = None) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     pen = ImageDraw.Draw(image)
     pen.text((EDGE, 12), title, fill="black", font=_font(17))
-    for tenth in range(0, 11, 2):
-        pen.line((EDGE, _height(tenth / 10), WIDTH - EDGE, _height(tenth / 10)), fill="#dddddd")
-        pen.text((EDGE - 34, _height(tenth / 10) - 7), f"{tenth / 10:.1f}", fill="black", font=_font(12))
+    for share, words in (marks or {tenth / 10: f"{tenth / 10:.1f}" for tenth in range(0, 11, 2)}).items():
+        pen.line((EDGE, _height(share), WIDTH - EDGE, _height(share)), fill="#dddddd")
+        pen.text((EDGE - 40, _height(share) - 7), words, fill="black", font=_font(12))
     return image, pen
 
 

@@ -135,12 +135,15 @@ class EdgeEngine(Engine):
 
 
 def _config(dimension: int) -> edge.EdgeConfig:
-    optimizers = edge.EdgeOptimizersConfig(indexing_threshold=0)  # exact search; see design 5 on optimize()
+    """Exact search; see design 5 on optimize(). A collection has one segment, so a pool of threads for each only gives
+    every call threads to wake: without, a search takes a quarter less processor time, and 4 collections 30 threads less.
+    """
+    shared: dict[str, Any] = {"optimizers": edge.EdgeOptimizersConfig(indexing_threshold=0), "max_search_threads": 1}
     if dimension == 0:
         sparse = {SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)}
-        return edge.EdgeConfig(vectors={}, sparse_vectors=sparse, optimizers=optimizers)
+        return edge.EdgeConfig(vectors={}, sparse_vectors=sparse, **shared)
     dense = {DENSE: edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Cosine)}
-    return edge.EdgeConfig(vectors=dense, optimizers=optimizers)
+    return edge.EdgeConfig(vectors=dense, **shared)
 
 
 def _dense(vectors: Any) -> Vector:
