@@ -24,7 +24,7 @@ from app.indexes.sandbox import read_in_child
 from app.models import Chunk
 from app.principal import system
 from app.retrievers.knowledge import KnowledgeFusionRetriever, Passage, as_candidate
-from app.retrievers.rerank import ModelRole, features
+from app.retrievers.rerank import Candidate, ModelRole, features
 from app.retrievers.wording import echoes
 from app.services.services import Services
 
@@ -224,6 +224,7 @@ class Seen:
 
     case: Case
     keys: list[str]
+    candidates: list[Candidate]
     table: NDArray[np.float64]
     signs: NDArray[np.float64]  # similarity, coverage, pairs
 
@@ -238,6 +239,7 @@ class Recording(KnowledgeFusionRetriever):
     table: NDArray[np.float64]
     signs: NDArray[np.float64]
     seen: list[Passage]
+    candidates: list[Candidate]
 
     def _judged(self, question: str, passages: list[Passage], roles: dict[str, ModelRole]) -> list[Passage]:
         candidates = [as_candidate(passage) for passage in passages]
@@ -249,7 +251,7 @@ class Recording(KnowledgeFusionRetriever):
                 for one, echo in zip(candidates, said, strict=True)
             ]
         )
-        self.seen = passages
+        self.seen, self.candidates = passages, candidates
         return passages
 
 
@@ -261,5 +263,5 @@ def record(corpus: Corpus, *, without_gold: bool = False) -> list[Seen]:
         retriever = Recording(corpus.services.search._searcher, None, "global", documents=documents, floor=False)
         retriever.search(case.text)
         keys = [corpus.key[passage.chunk.id] for passage in retriever.seen]
-        found.append(Seen(case, keys, retriever.table, retriever.signs))
+        found.append(Seen(case, keys, retriever.candidates, retriever.table, retriever.signs))
     return found

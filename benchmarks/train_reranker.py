@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluation import ndcg, recall
-from app.retrievers.rerank import FEATURES, FILE
+from app.retrievers.rerank import FEATURES, FILE, lifted
 from benchmarks.labelled import PASSAGE_FILES, Seen, contracts, open_settings, passages_of, record
 
 Weights = NDArray[np.float64]
@@ -125,7 +125,7 @@ def chances(cases: Sequence[Seen], weights_of: dict[int, Weights], columns: Sequ
 
 def ordered(seen: Seen, weights: Weights) -> list[str]:
     """Keys, each once, in the order of the second pass."""
-    best = np.argsort(-(seen.table @ weights), kind="stable")
+    best = np.argsort(-lifted(seen.table @ weights, seen.candidates), kind="stable")
     return list(dict.fromkeys(seen.keys[place] for place in best))
 
 

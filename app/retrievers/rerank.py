@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,15 @@ _RANK_FLOOR = 9.0  # first place counts 1, tenth a half
 _CHARS = 1000.0  # about one chunk
 _SPREAD = 0.2  # of a model whose similarities were never measured: MiniLM's, on the whole
 # "What is the name of this agreement?", "Who are the parties to the contract?": a document says it in its first lines.
+# What a passage is lifted by that the best one calls by its title: by no more than this, and never past the best. On
+# twowiki_dev (two passages to an answer) recall@5 is 0.77 instead of 0.70, elsewhere it changes nothing (retrieval_quality).
+_LIFT = 2.0
 _ONE_DOCUMENT = re.compile(
     r"\b(?:this|the|that|my|our|your)\s+(?:\w+\s+){0,3}?(?:agreement|contract|deal|document|licen[cs]e|letter|report|paper)\b"
 )
+_WORDS = re.compile(r"[^\W_]+")
+_IN_BRACKETS = re.compile(r"\(.*?\)")
+_BEHIND = 1e-6
 _ITS_OPENING = re.compile(
     r"\b(?:name|title|called|part(?:y|ies)|between whom|dated?|effective|signed|signatories|made|entered)\b"
 )
@@ -96,7 +103,33 @@ def judge(
         sorted({"sparse" if roles[name].sparse else "dense" for one in candidates for name in one.similarities})
     )
     rows = features(question, candidates, said, roles, coefficients.measured)
-    return Judged(rows @ coefficients.second_pass[kind or "sparse"], said)
+    return Judged(lifted(rows @ coefficients.second_pass[kind or "sparse"], candidates), said)
+
+
+def lifted(scores: NDArray[np.float64], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    """`scores`, higher for passages of other documents that the best passage calls by their title of two words or more.
+
+    A question that takes two passages is about the first ("Who managed the singer of ...?"); the second is about somebody
+    whom only the first one names.
+    """
+    if len(candidates) < 2:
+        return scores
+    best = int(np.argmax(scores))
+    text, title = f" {_spoken(candidates[best].text)} ", candidates[best].title
+    called = [" " in (name := _name(one.title)) and one.title != title and f" {name} " in text for one in candidates]
+    highest = scores[best] - _BEHIND * (1 + scores[best] - scores)  # several of them keep their order
+    raised = np.maximum(scores, np.minimum(scores + _LIFT, highest))
+    return np.where(called, raised, scores)
+
+
+@lru_cache(4096)
+def _name(title: str) -> str:
+    """A title as a text would say it, without what it adds in brackets to tell it apart."""
+    return _spoken(_IN_BRACKETS.sub(" ", title))
+
+
+def _spoken(text: str) -> str:
+    return " ".join(_WORDS.findall(text.lower()))
 
 
 def features(

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from app.models import KB
-from app.retrievers.rerank import FEATURES, FILE, Candidate, ModelRole, asks_for_opening, judge, load_coefficients
+from app.retrievers.rerank import (
+    FEATURES,
+    FILE,
+    Candidate,
+    ModelRole,
+    asks_for_opening,
+    judge,
+    lifted,
+    load_coefficients,
+)
 
 COEFFICIENTS = load_coefficients()
 ROLES = {"minilm": ModelRole(0.6, False), "bm25": ModelRole(0.4, True), "remote": ModelRole(0.8, False)}
@@ -118,3 +127,34 @@ def test_the_weights_have_the_signs_their_features_must_have() -> None:
         assert set(weights) == set(FEATURES)
         assert all(value >= 0 for name, value in weights.items() if name not in ("words_spread", "length"))
         assert weights["words_spread"] <= 0
+
+
+def titled(title: str, text: str = "Born in Leeds.") -> Candidate:
+    return Candidate("global", title, "", text, 0, {}, {})
+
+
+def test_what_the_best_passage_calls_by_title_comes_up_behind_it() -> None:
+    best = titled("Paper Boats", "Paper Boats is a song produced by Ada Fenn, of Slow Harbour and of Paper Boats.")
+    found = [
+        titled("Leeds"),
+        best,
+        titled("Slow Harbour (band)"),
+        titled("Ada Fenn"),
+        titled("Ada Fenn Trio"),
+        titled("Song"),
+    ]
+    scores = np.array([2.0, 3.0, 0.0, 1.5, 1.9, 1.8])
+    order = [found[place].title for place in np.argsort(-lifted(scores, found), kind="stable")]
+    assert order == ["Paper Boats", "Ada Fenn", "Leeds", "Slow Harbour (band)", "Ada Fenn Trio", "Song"]
+    assert lifted(scores, found)[2] == pytest.approx(2.0)
+
+
+def test_other_passages_of_the_best_ones_document_and_single_words_are_not_lifted() -> None:
+    found = [titled("Paper Boats", "Paper Boats is a song."), titled("Paper Boats"), titled("Song")]
+    assert lifted(np.array([3.0, 1.0, 1.0]), found).tolist() == [3.0, 1.0, 1.0]
+
+
+def test_of_several_that_reach_the_best_the_order_stays() -> None:
+    found = [titled("A List", "Ada Fenn and Slow Harbour"), titled("Slow Harbour"), titled("Ada Fenn")]
+    one, other = lifted(np.array([3.0, 2.5, 2.9]), found)[1:]
+    assert one < other < 3.0
