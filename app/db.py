@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlmodel import Session
 
+from app.commits import SharedCommits
 from app.errors import AppError, ConfigError, Unavailable
 
+T = TypeVar("T")
 BUSY_MILLISECONDS = 5000
 TURN_SECONDS = 10  # longest wait for other writers of this process
 CONNECT_SECONDS = 5  # longest wait for a PostgreSQL server; its library would wait two minutes
@@ -35,6 +37,7 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._turn = threading.Lock()
         self.deleted = threading.Event()
+        self._shared = SharedCommits(self._writing, self._begun) if self.is_sqlite else None
         try:
             self.engine = _engine(url)
         except (ArgumentError, ImportError):  # ImportError: the driver of a third kind of database
@@ -49,11 +52,28 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A unit of work that takes the write lock at its start, and commits when the block ends without an exception."""
-        with self._writing(), Session(self.engine, expire_on_commit=False) as session:
-            if self.is_sqlite:
-                session.connection(execution_options={"aim_write": True})
+        with self._writing(), self._begun() as session:
             yield session
             session.commit()
+
+    def _begun(self) -> Session:
+        session = Session(self.engine, expire_on_commit=False)
+        if self.is_sqlite:
+            try:
+                session.connection(execution_options={"aim_write": True})
+            except BaseException:
+                session.close()
+                raise
+        return session
+
+    def together(self, work: Callable[[Session], T]) -> T:
+        """`work(session)` as a unit of work that is committed when this returns; on SQLite in one transaction with those of
+        other threads that wait to write. `work` makes what it adds itself: it may be called a second time.
+        """
+        if self._shared is not None:
+            return self._shared.run(work, TURN_SECONDS)
+        with self.session() as session:
+            return work(session)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

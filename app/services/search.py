@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlmodel import col, or_, select
+from sqlmodel import Session, col, or_, select
 
 from app.config import Settings
 from app.db import Database
@@ -135,13 +135,14 @@ class SearchService:
         self, principal: Principal | None, retrieval: Retrieval, action: str, artist_id: str | None = None
     ) -> None:
         """Store the trace and the audit row in one transaction: no audit, no data."""
-        trace = retrieval.trace
-        with self._db.session() as session:
+        trace, read = retrieval.trace, reads(retrieval.passages)
+
+        def write(session: Session) -> None:
             if principal is not None and principal.kind != "system":
                 session.add(Trace(id=trace.id, user_id=principal.user_id, artist_id=artist_id, body=trace.body()))
-            self._audit.record(
-                session, principal, action, object_id=trace.id, question=trace.question, reads=reads(retrieval.passages)
-            )
+            self._audit.record(session, principal, action, object_id=trace.id, question=trace.question, reads=read)
+
+        self._db.together(write)
 
     def _check_artist(self, principal: Principal | None, artist_id: str) -> None:
         with self._audit.refusing(self._db, principal, "artist.read", artist_id), self._db.reading() as session:
