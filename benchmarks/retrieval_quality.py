@@ -64,6 +64,7 @@ def main() -> None:
         cases[corpus.name] = corpus.cases
         found[corpus.name] = ask(corpus)
         seen[corpus.name] = record(corpus)
+        print(f"{corpus.name}: {len(corpus.cases)} questions asked", file=sys.stderr, flush=True)
     fitted = {name: rows for name, rows in seen.items() if name in SHARES}
     weights = {fold: fit(fitted, "dense+sparse", fold) for fold in range(5)}
     groups: dict[str, dict[str, float]] = {}
