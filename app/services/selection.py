@@ -52,7 +52,7 @@ def conditions(
     if status == "reading":
         wanted.append(STATE.not_in((READY, FAILED)))
     elif status is not None:
-        wanted.append(STATE == status)
+        wanted.append(STATE.in_((status,)))
     if artist_id is not None:
         wanted.append(
             col(Document.artist_id).is_(None) & (col(Document.kb) == "personal")
