@@ -50,7 +50,8 @@ def test_title_artist_and_standing_are_changed_in_a_form(site: Api, visitor: Vis
     page.get_by_role("button", name="Edit Publishing deal").click()
     page.get_by_role("form").get_by_label("Artist").select_option("Night Ferry")
     page.get_by_role("button", name="Save").click()
-    expect(row(page, "Publishing deal")).to_contain_text("Night Ferry")
+    expect(page.get_by_role("form", name="Edit Publishing deal")).to_have_count(0)
+    expect(row(page, "Publishing deal").locator(".facts").first).to_contain_text("Night Ferry")
     kept = stored(site, deal)
     assert (kept.title, kept.standing, kept.artist_id) == ("Publishing deal", "signed", artist.id)
 
