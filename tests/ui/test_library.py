@@ -246,3 +246,24 @@ def test_the_industry_base_is_read_by_everyone_and_kept_by_admins(site: Api, vis
     page.get_by_role("button", name="Delete Royalties today").click()
     sure(page, "Delete")
     expect(row(page, "Royalties today", "#industry")).to_have_count(0)
+
+
+def test_axe_finds_nothing_serious_on_the_page_in_its_forms_and_dialogs(visitor: Visit, shelve: Shelve) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    who = visitor(DESKTOP, "admin")
+    shelve(who, "Deal", standing="signed")
+    shelve(who, "Scan", status="failed", reason="It is damaged; save a fresh copy and upload that.")
+    shelve(who, "Going", status=EMBEDDING, progress=0.4, lease_until=now() + timedelta(hours=1))
+    page = opened(who)
+    row(page, "Deal").get_by_role("button", name="Edit").click()
+    row(page, "Scan").get_by_text("More").click()
+    page.get_by_role("checkbox", name="Select Scan").check()
+
+    def serious() -> list[str]:
+        found = Axe().run(page).response["violations"]
+        return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
+
+    assert serious() == []
+    page.get_by_role("button", name="Paste a note").click()
+    assert serious() == []
