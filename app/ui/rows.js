@@ -48,7 +48,7 @@
     retry: "Try again",
     view: "Preview",
     edit: "Edit",
-    replace: "Replace with a new version",
+    replace: "Replace the file",
     download: "Download",
     delete: "Delete",
   };
