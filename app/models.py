@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, String, UniqueConstraint
@@ -138,6 +138,7 @@ class Document(SQLModel, table=True):
     filename: str = Field(max_length=300)
     suffix: str = Field(max_length=10)
     standing: str = Field(default="none", max_length=12)
+    as_of: date | None = None  # the day up to which what it says is known to hold
     status: str = Field(default=RECEIVED, max_length=12, index=True)
     reason: str | None = None
     version: int = 1  # the one that answers when ready

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from typing import Annotated, Any, BinaryIO
 
-from fastapi import APIRouter, Form, Response, UploadFile
+from fastapi import APIRouter, Form, Query, Response, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
 from app.api.description import shown, told
 from app.api.once import Key, once
 from app.models import KB
 from app.services.documents import Keep
-from app.services.shapes import DocumentPublic, Id, Listing
+from app.services.selection import Kind, Progress, Standing
+from app.services.shapes import DocumentPublic, DocumentTotals, Id, Listing
 
 router = APIRouter(prefix="/documents", tags=["documents"])
 
@@ -43,11 +45,27 @@ FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
+Q = Annotated[
+    str | None, Query(max_length=200, description="Every word of it stands in the title or in the file's name.")
+]
+OfArtist = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="One of one's roster; `none`: documents that are for all artists.",
+    ),
+]
+
+
 class DocumentUpdate(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"title": "Publishing deal, final", "standing": "signed"}})
     title: str | None = Field(default=None, max_length=300)
     standing: str | None = Field(default=None, max_length=20, description="draft, signed, superseded or none")
     artist_id: Id | None = Field(default=None, description="Null: for all artists. Left out: as it is.")
+    as_of: date | None = Field(
+        default=None, description="The day up to which it is known to hold. Null: nobody knows. Left out: as it is."
+    )
 
 
 class Note(BaseModel):
@@ -128,9 +146,28 @@ def note(
     summary="One's own documents and the industry's, newest first",
 )
 def documents(
-    principal: PrincipalDep, services: ServicesDep, kb: KB | None = None, limit: Limit = 50, after: After = None
+    principal: PrincipalDep,
+    services: ServicesDep,
+    kb: KB | None = None,
+    q: Q = None,
+    status: Annotated[Progress | None, Query(description="`reading`: neither ready nor failed yet.")] = None,
+    artist_id: OfArtist = None,
+    standing: Standing | None = None,
+    kind: Annotated[Kind | None, Query(description="Of the file.")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Changed at this moment or later.")] = None,
+    limit: Limit = 50,
+    after: After = None,
 ) -> Listing[DocumentPublic]:
-    return services.documents.list(principal, kb=kb, limit=limit, after=after)
+    """Whatever is given must hold together. A new version that is being read has the state that counts."""
+    return services.documents.list(
+        principal, kb=kb, q=q, status=status, artist_id=artist_id, standing=standing, kind=kind, since=since,
+        limit=limit, after=after,
+    )  # fmt: skip
+
+
+@router.get("/totals", operation_id="total_documents", summary="What one keeps, and how much of it fits")
+def totals(principal: PrincipalDep, services: ServicesDep) -> DocumentTotals:
+    return services.documents.totals(principal)
 
 
 @router.get("/{document_id}", operation_id="get_document", summary="One document, with its progress")
@@ -138,11 +175,14 @@ def document(document_id: PathId, principal: PrincipalDep, services: ServicesDep
     return services.documents.get(principal, document_id)
 
 
-@router.patch("/{document_id}", operation_id="update_document", summary="Change the title, the standing or the artist")
+@router.patch(
+    "/{document_id}", operation_id="update_document", summary="Change the title, the standing, the artist or its date"
+)
 def update(document_id: PathId, body: DocumentUpdate, principal: PrincipalDep, services: ServicesDep) -> DocumentPublic:
     artist_id = body.artist_id if "artist_id" in body.model_fields_set else Keep.KEEP
+    as_of = body.as_of if "as_of" in body.model_fields_set else Keep.KEEP
     return services.documents.update(
-        principal, document_id, title=body.title, standing=body.standing, artist_id=artist_id
+        principal, document_id, title=body.title, standing=body.standing, artist_id=artist_id, as_of=as_of
     )
 
 

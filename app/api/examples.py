@@ -37,6 +37,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "status": "ready", "reason": None, "progress": 1.0, "pages": 12, "chunks": 41, "bytes": 184320,
         "sha256": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "created": _AT,
     },
+    "DocumentTotals": {
+        "documents": 48, "ready": 45, "reading": 2, "failed": 1, "pages": 312, "chunks": 1204, "bytes": 92_000_000,
+        "most_documents": 2000, "most_bytes": 5_000_000_000, "kbs": ["personal"],
+    },
     "HealthReport": {"status": "ok", "components": _PARTS},
     "MessagePublic": {
         "id": "41", "conversation": "17", "role": "assistant", "text": "It ends on 31 March 2027 [P1].",

@@ -68,6 +68,7 @@ def as_citation(source: Source, about: str) -> Citation:
         page=chunk.page,
         quote=quote,
         standing=document.standing,
+        as_of=document.as_of,
     )
 
 

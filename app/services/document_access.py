@@ -65,6 +65,14 @@ class DocumentAccess:
         if artist is None or artist.user_id != principal.user_id:
             raise NotFound("There is no such artist.")
 
+    def _check_roster(self, session: Session, principal: Principal, artist_id: str | None) -> None:
+        """As `_check_artist`, for those who only look: nothing is locked."""
+        if artist_id is None:
+            return
+        artist = session.get(Artist, artist_id)
+        if artist is None or artist.user_id != principal.user_id:
+            raise NotFound("There is no such artist.")
+
     def _same_bytes(self, session: Session, document: Document) -> Document | None:
         """The document of the same owner and artist that holds the same bytes, or will when its new version is ready; not
         one that is about to lose them. Other owners' copies are never looked at.

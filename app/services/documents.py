@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
@@ -13,12 +14,13 @@ from sqlmodel import Session, col, select
 from app.config import IngestionSettings, QuotaSettings
 from app.db import Database
 from app.errors import AppError, NotFound
-from app.models import DELETING, FAILED, KB, READY, STANDINGS, STORED, Document, Revision, new_id, now
+from app.models import DELETING, FAILED, KB, KBS, READY, STANDINGS, STORED, Document, Revision, new_id, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.idempotency import forget
 from app.services.quotas import check_quota, hold_owner
-from app.services.shapes import DocumentPublic, Listing
+from app.services.selection import COMING, NO_ARTIST, Kind, Progress, conditions, totals
+from app.services.shapes import DocumentPublic, DocumentTotals, Listing
 from app.services.uploads import check_room, display_name, store
 from app.services.versions import VersionService, checked_name, public, queue_again, start_again
 from app.services.withdrawal import withdraw_document
@@ -56,6 +58,7 @@ class DocumentService(VersionService):
         source: BinaryIO,
         artist_id: str | None = None,
         title: str | None = None,
+        as_of: date | None = None,
     ) -> DocumentPublic:
         """Keep a file and queue it. When this returns, the file and its row are on disk (design rule 6).
 
@@ -72,6 +75,7 @@ class DocumentService(VersionService):
             title=((title or "").strip() or Path(name).stem)[:300],
             filename=name,
             suffix=suffix,
+            as_of=as_of,
             status=STORED,
         )
         with self._db.reading() as session:  # whoever has no room fills no disk either; the insert decides
@@ -108,12 +112,30 @@ class DocumentService(VersionService):
         return self.receive(principal, kb="personal", filename=name, source=source, artist_id=artist_id, title=title)
 
     def list(
-        self, principal: Principal, *, kb: KB | None = None, limit: int = 50, after: str | None = None
+        self,
+        principal: Principal,
+        *,
+        kb: KB | None = None,
+        q: str | None = None,
+        status: Progress | None = None,
+        artist_id: str | None = None,
+        standing: str | None = None,
+        kind: Kind | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        after: str | None = None,
     ) -> Listing[DocumentPublic]:
-        """One's own documents and the industry's, newest first."""
+        """One's own documents and the industry's, newest first; those that meet every condition of `conditions`.
+
+        Raises `NotFound` for an artist who is not the principal's.
+        """
         limit = max(1, min(limit, 200))
-        with self._refusing(principal, "document.list", after), self._db.reading() as session:
+        wanted = conditions(q=q, status=status, artist_id=artist_id, standing=standing, kind=kind, since=since)
+        with self._refusing(principal, "document.list", after or artist_id), self._db.reading() as session:
+            self._check_roster(session, principal, None if artist_id == NO_ARTIST else artist_id)
             query = select(Document).where(self._visible(principal), col(Document.status) != DELETING)
+            if wanted:
+                query = query.outerjoin(Revision, COMING).where(*wanted)
             if kb is not None:
                 query = query.where(Document.kb == kb)
             if after is not None:
@@ -140,8 +162,10 @@ class DocumentService(VersionService):
         title: str | None = None,
         standing: str | None = None,
         artist_id: str | None | Keep = Keep.KEEP,
+        as_of: date | None | Keep = Keep.KEEP,
     ) -> DocumentPublic:
-        """Change the title, the standing (draft, signed, superseded, none) or the artist (None: all artists).
+        """Change the title, the standing (draft, signed, superseded, none), the artist (None: all artists) or the date up
+        to which what it says is known to hold (None: nobody knows).
 
         With another artist the document is read anew, and answers nothing until it is ready again.
         """
@@ -153,6 +177,7 @@ class DocumentService(VersionService):
             document = self._get_writable(session, principal, document_id)
             document.title = title.strip()[:300] if title is not None else document.title
             document.standing = standing or document.standing
+            document.as_of = document.as_of if isinstance(as_of, Keep) else as_of
             document.updated = now()
             if moved := not isinstance(artist_id, Keep) and artist_id != document.artist_id:
                 if document.kb == "global":
@@ -192,6 +217,12 @@ class DocumentService(VersionService):
     def _revisions(self, session: Session, ids: Sequence[str]) -> dict[str, Revision]:
         found = session.exec(select(Revision).where(col(Revision.document_id).in_(ids))).all()
         return {revision.document_id: revision for revision in found}
+
+    def totals(self, principal: Principal) -> DocumentTotals:
+        """What the principal keeps of the quota, and which knowledge bases they may write."""
+        kbs = [kb for kb in KBS if kb == "personal" or principal.is_admin]
+        with self._db.reading() as session:
+            return totals(session, principal.user_id, self._quotas, kbs)
 
     def counts(self, principal: Principal) -> dict[str, int]:
         """How many documents of one's own are ready, and how many of the industry's."""

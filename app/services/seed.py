@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlmodel import col, select
@@ -13,6 +15,7 @@ from app.principal import system
 from app.services.documents import DocumentService
 
 SEEDED = "seed:"
+_AS_OF = re.compile(r"^As of ([A-Z][a-z]+ \d{4})\.$", re.MULTILINE)
 
 
 def load_seed(db: Database, documents: DocumentService, folder: Path) -> int:
@@ -30,7 +33,8 @@ def load_seed(db: Database, documents: DocumentService, folder: Path) -> int:
         if known.get(SEEDED + file.name) == digest:
             continue
         with file.open("rb") as source:
-            new = documents.receive(principal, kb="global", filename=file.name, source=source, title=_title(file))
+            title, as_of = _title(file), _as_of(file)
+            new = documents.receive(principal, kb="global", filename=file.name, source=source, title=title, as_of=as_of)
         with db.reading() as session:
             query = select(Document.id).where(
                 Document.kb == "global",
@@ -46,6 +50,15 @@ def load_seed(db: Database, documents: DocumentService, folder: Path) -> int:
             session.merge(Stamp(key=SEEDED + file.name, value=digest))
         queued += 1
     return queued
+
+
+def _as_of(file: Path) -> date | None:
+    """The first day of the month in its line "As of November 2026."; none where there is no such line."""
+    found = _AS_OF.search(file.read_text(encoding="utf-8"))
+    try:
+        return datetime.strptime(found.group(1), "%B %Y").date() if found else None
+    except ValueError:  # no month of the calendar
+        return None
 
 
 def _title(file: Path) -> str:

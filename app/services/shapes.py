@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
@@ -65,6 +65,8 @@ class DocumentPublic(BaseModel):
     bytes: int
     sha256: str
     created: datetime
+    updated: datetime | None = Field(default=None, description="its last change; see `?since=`")
+    as_of: date | None = Field(default=None, description="the day up to which what it says is known to hold")
     filename: str = ""
     version: int = Field(default=1, description="the one that answers, or will when it is ready")
     answers: bool = Field(
@@ -74,6 +76,21 @@ class DocumentPublic(BaseModel):
         default=None,
         description="while it is read: pages, pages_read, chunks, models: {name: [done, total]}, seconds_left",
     )
+
+
+class DocumentTotals(BaseModel):
+    """What a user keeps: documents by state, pages and passages of those that answer, bytes, and how much fits."""
+
+    documents: int = 0
+    ready: int = 0
+    reading: int = 0
+    failed: int = 0
+    pages: int = 0
+    chunks: int = 0
+    bytes: int = 0
+    most_documents: int
+    most_bytes: int
+    kbs: list[KB] = Field(description="the knowledge bases that the caller may write")
 
 
 class Hit(BaseModel):
@@ -130,6 +147,7 @@ class Citation(BaseModel):
     page: int
     quote: str
     standing: str = "none"
+    as_of: date | None = Field(default=None, description="as of the document")
     deleted: bool = Field(default=False, description="the document is not here any more")
     replaced: bool = Field(default=False, description="the document is here in a newer version without this passage")
 

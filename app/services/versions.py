@@ -201,4 +201,5 @@ def public(document: Document, revision: Revision | None = None) -> DocumentPubl
     if revision is None or not answers:
         return shown.model_copy(update={"answers": answers})
     names = ("status", "reason", "progress", "detail", "pages", "chunks", "bytes", "sha256", "filename")
-    return shown.model_copy(update={"answers": True, **{name: getattr(revision, name) for name in names}})
+    coming = {name: getattr(revision, name) for name in names}
+    return shown.model_copy(update={"answers": True, "updated": max(document.updated, revision.updated), **coming})

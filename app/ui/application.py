@@ -48,7 +48,7 @@ def build_application(services: Services) -> gr.Blocks:
     with demo:
         chat.build(services, demo)
     with demo.route("Knowledge", "knowledge"):
-        knowledge.build(services, demo)
+        knowledge.build(services)
     demo.queue(default_concurrency_limit=None)
     # `mount_gradio_app` has no parameter for these; they are read when the queue starts.
     demo.max_threads = RUNNING_EVENTS
@@ -70,8 +70,8 @@ def mount_options() -> dict[str, Any]:
         "pwa": False,
         "max_file_size": 1,  # byte: files go to /api/documents, never through Gradio
         "theme": build_theme(),
-        "css": _texts("style.css", "chat.css", "documents.css"),
-        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'upload.js')}\n</script>",
+        "css": _texts("style.css", "chat.css", "documents.css", "library.css"),
+        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'rest.js', 'dialogs.js', 'rows.js', 'documents.js', 'upload.js')}\n</script>",
     }
 
 

@@ -99,6 +99,7 @@ POST /artists/offers/{offer_id}/accept
 POST /artists/offers/{offer_id}/decline
 GET POST /documents
 POST /documents/notes
+GET /documents/totals
 GET PATCH DELETE /documents/{document_id}
 POST /documents/{document_id}/retry
 POST /documents/{document_id}/cancel

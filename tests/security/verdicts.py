@@ -19,6 +19,7 @@ ROUTES: dict[str, str] = {
     "PATCH /api/artists/{artist_id}": "theirs", "DELETE /api/artists/{artist_id}": "theirs",
     "POST /api/artists/{artist_id}/handover": "theirs", "DELETE /api/artists/{artist_id}/handover": "theirs",
     "POST /api/documents": "own", "POST /api/documents/notes": "own", "GET /api/documents": "own",
+    "GET /api/documents/totals": "own",
     "GET /api/documents/{document_id}": "theirs", "PATCH /api/documents/{document_id}": "theirs",
     "DELETE /api/documents/{document_id}": "theirs", "POST /api/documents/{document_id}/retry": "theirs",
     "POST /api/documents/{document_id}/cancel": "theirs", "PUT /api/documents/{document_id}/file": "theirs",
@@ -59,6 +60,7 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/artists", "after"): "artist",
     ("GET /api/artists/offers", "after"): "offer",
     ("GET /api/documents", "after"): "document",
+    ("GET /api/documents", "artist_id"): "artist",
     ("GET /api/conversations", "after"): "conversation",
     ("GET /api/conversations/{conversation_id}/messages", "after"): None,
     ("GET /api/audit", "after"): None,
@@ -81,7 +83,7 @@ FORBIDDEN = {("GET /api/audit", "user"), ("GET /api/admin/users", "after")}  # 4
 PLAIN = {
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
-    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key",
+    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.

@@ -5,6 +5,7 @@ import io
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 from sqlmodel import col, select
 
 from app.errors import AppError, Conflict, Forbidden, NotFound, TooLarge, UnsupportedFile
+from app.indexes.readers import READERS
 from app.models import DELETING, FAILED, READY, Artist, AuditEvent, Document, User, new_id
 from app.principal import Principal, local_operator, system
 from app.services.documents import DocumentService
+from app.services.selection import KINDS
 from app.services.services import Services
 from app.services.shapes import DocumentPublic
 
@@ -77,11 +80,11 @@ def test_when_receive_returns_file_row_and_audit_are_there_and_the_worker_is_tol
     text = f"Term: three years. {new_id()}"
     document = desk.upload(text, filename="../Management deal.TXT")
     assert (desk.services.settings.data.dir / "uploads" / document.id).read_text() == text
-    assert document.model_dump(exclude={"id", "created"}) == {
+    assert document.model_dump(exclude={"id", "created", "updated"}) == {
         "title": "Management deal", "kb": "personal", "artist_id": None, "standing": "none", "status": "stored",
         "reason": None, "progress": 0.0, "pages": 0, "chunks": 0, "bytes": len(text),
         "sha256": hashlib.sha256(text.encode()).hexdigest(), "filename": "Management deal.TXT", "version": 1,
-        "answers": False, "detail": None,
+        "answers": False, "detail": None, "as_of": None,
     }  # fmt: skip
     assert desk.documents.get(desk.anna, document.id) == document
     assert desk.audited(document) == [("document.receive", desk.anna.user_id, "granted")]
@@ -348,3 +351,107 @@ def test_deleting_stops_answers_at_once_and_wakes_the_worker(desk: Desk) -> None
 def test_files_lie_where_the_data_folder_says(desk: Desk) -> None:
     path, _ = desk.documents.file(desk.anna, desk.upload().id)
     assert path.parent == Path(desk.services.settings.data.dir) / "uploads"
+
+
+# Search, filters, totals
+
+
+@pytest.fixture
+def shelf(desk: Desk) -> dict[str, str]:
+    """Anna's documents by title -> id, of every state and kind."""
+    night = desk.artist(desk.anna, "Night Ferry")
+    made = {
+        "Management deal": desk.upload(filename="deal_100%.pdf", title="Management deal", artist_id=night),
+        "Ébène live": desk.upload(filename="live.txt", title="Ébène live"),
+        "Broken": desk.upload(filename="Night Ferry statement.csv", title="Broken"),
+        "On its way": desk.upload(filename="scan.PNG", title="On its way"),
+    }
+    desk.upload(who=desk.ben, title="Management deal of Ben")
+    desk.set(made["Management deal"], status=READY, standing="signed", pages=3, chunks=9)
+    desk.set(made["Ébène live"], status=READY, pages=1, chunks=2)
+    desk.set(made["Broken"], status=FAILED, reason="It is damaged.")
+    return {title: document.id for title, document in made.items()} | {"night": night}
+
+
+@pytest.mark.parametrize(
+    ("asked", "titles"),
+    [
+        ({}, {"Management deal", "Ébène live", "Broken", "On its way"}),
+        ({"q": "MANAGE"}, {"Management deal"}),
+        ({"q": "deal management"}, {"Management deal"}),
+        ({"q": "ébène"}, {"Ébène live"}),
+        ({"q": "ferry night"}, {"Broken"}),
+        ({"q": "100%"}, {"Management deal"}),
+        ({"q": "_"}, {"Management deal"}),
+        ({"q": "nothing of the kind"}, set()),
+        ({"q": "  "}, {"Management deal", "Ébène live", "Broken", "On its way"}),
+        ({"status": "ready"}, {"Management deal", "Ébène live"}),
+        ({"status": "failed"}, {"Broken"}),
+        ({"status": "reading"}, {"On its way"}),
+        ({"artist_id": "night"}, {"Management deal"}),
+        ({"artist_id": "none"}, {"Ébène live", "Broken", "On its way"}),
+        ({"standing": "signed"}, {"Management deal"}),
+        ({"kind": "picture"}, {"On its way"}),
+        ({"kind": "table", "status": "ready"}, set()),
+    ],
+)
+def test_a_list_is_searched_and_filtered(
+    desk: Desk, shelf: dict[str, str], asked: dict[str, Any], titles: set[str]
+) -> None:
+    asked = {**asked, **({"artist_id": shelf["night"]} if asked.get("artist_id") == "night" else {})}
+    found = desk.documents.list(desk.anna, kb="personal", **asked).items
+    assert {document.title for document in found} == titles
+
+
+def test_a_filtered_list_comes_in_pages(desk: Desk, shelf: dict[str, str]) -> None:
+    first = desk.documents.list(desk.anna, kb="personal", status="ready", limit=1)
+    then = desk.documents.list(desk.anna, kb="personal", status="ready", limit=1, after=first.next)
+    assert [one.title for one in [*first.items, *then.items]] == ["Ébène live", "Management deal"]
+    assert then.next is None
+
+
+def test_a_new_version_on_its_way_has_the_state_that_counts(desk: Desk, shelf: dict[str, str]) -> None:
+    desk.documents.replace(desk.anna, shelf["Ébène live"], filename="live.md", source=io.BytesIO(b"Newer words."))
+    for status, there in (("reading", True), ("ready", False)):
+        found = desk.documents.list(desk.anna, status=status, kind="text").items  # type: ignore[arg-type]
+        assert (shelf["Ébène live"] in {one.id for one in found}) is there
+
+
+def test_only_what_changed_since_is_listed(desk: Desk, shelf: dict[str, str]) -> None:
+    seen = max(one.updated for one in desk.documents.list(desk.anna).items if one.updated)
+    assert len(desk.documents.list(desk.anna, kb="personal", since=seen).items) < len(shelf)
+    changed = desk.documents.update(desk.anna, shelf["Broken"], title="Broken still")
+    assert changed.updated is not None
+    found = desk.documents.list(desk.anna, kb="personal", since=changed.updated).items
+    assert [one.id for one in found] == [shelf["Broken"]]
+
+
+def test_a_list_of_somebody_elses_artist_is_not_there(desk: Desk, shelf: dict[str, str]) -> None:
+    for artist in (shelf["night"], new_id()):
+        with pytest.raises(NotFound, match="no such artist"):
+            desk.documents.list(desk.ben, artist_id=artist)
+
+
+def test_totals_are_ones_own(desk: Desk, shelf: dict[str, str]) -> None:
+    told = desk.documents.totals(desk.anna)
+    assert (told.documents, told.ready, told.reading, told.failed) == (4, 2, 1, 1)
+    assert (told.pages, told.chunks) == (4, 11)
+    assert told.bytes == sum(one.bytes for one in desk.documents.list(desk.anna, kb="personal").items)
+    assert (told.most_documents, told.kbs) == (desk.services.settings.quotas.documents, ["personal"])
+    assert desk.documents.totals(desk.admin).kbs == ["personal", "global"]
+    desk.documents.delete(desk.anna, shelf["Broken"])
+    assert desk.documents.totals(desk.anna).documents == 3
+
+
+def test_every_kind_of_file_can_be_filtered_for() -> None:
+    assert sorted(suffix for kind in KINDS.values() for suffix in kind) == sorted(READERS)
+
+
+def test_the_date_of_what_it_says_is_set_and_taken_back(desk: Desk) -> None:
+    document = desk.upload(who=desk.admin, kb="global", as_of=date(2026, 11, 1))
+    assert document.as_of == date(2026, 11, 1)
+    assert desk.documents.update(desk.admin, document.id, title="Other").as_of == date(2026, 11, 1)
+    assert desk.documents.update(desk.admin, document.id, as_of=date(2026, 12, 24)).as_of == date(2026, 12, 24)
+    assert desk.documents.update(desk.admin, document.id, as_of=None).as_of is None
+    with pytest.raises(Forbidden):
+        desk.documents.update(desk.anna, document.id, as_of=date(2000, 1, 1))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,18 @@ def test_the_shipped_seed_can_be_loaded(place: Place) -> None:
     rows = place.rows()
     assert len({row.sha256 for row in rows}) == len(files)
     assert all(row.title and not row.title.startswith("#") for row in rows)
+
+
+def test_a_seed_document_says_as_of_when_it_was_written(place: Place) -> None:
+    place.write("dated.md", "# Fees\n\nAs of November 2026.\n\nA fee is paid monthly.\n")
+    place.write("undated.md", "# Rates\n\nA rate is agreed.\n")
+    place.write("odd.md", "# Odd\n\nAs of Someday 2026.\n\nA date is none.\n")
+    place.load()
+    dates = {row.filename: row.as_of for row in place.rows()}
+    assert (dates["dated.md"], dates["undated.md"], dates["odd.md"]) == (date(2026, 11, 1), None, None)
+
+
+def test_every_document_of_the_starter_knowledge_has_its_date(place: Place) -> None:
+    place.folder = SEED_DIR
+    place.load()
+    assert [row.filename for row in place.rows() if row.as_of is None] == []

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from app.services.shapes import Citation, DocumentPublic, MessagePublic
-from app.ui.documents import documents_html
+from app.services.shapes import Citation, MessagePublic
 from app.ui.format import (
     answer_markdown,
     message_rows,
@@ -84,14 +83,12 @@ def test_what_is_not_let_through_is_read_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("place", ["question", "title", "quote", "document", "reason", "why"])
+@pytest.mark.parametrize("place", ["question", "title", "quote", "why"])
 def test_text_from_outside_is_escaped_wherever_it_stands(text: str, place: str) -> None:
     html = {
         "question": lambda: question_html(text),
         "title": lambda: sources_html([citation(title=text)]),
         "quote": lambda: sources_html([citation(quote=text)]),
-        "document": lambda: documents_html([document(title=text)], own=True),
-        "reason": lambda: documents_html([document(status="failed", reason=text)], own=True),
         "why": lambda: why_html(trace(reason=f"rules: {text}", models=[text])),
     }[place]()
     assert not Markup(html).tags & {"img", "script", "svg", "iframe", "a"}
@@ -102,7 +99,7 @@ def test_text_from_outside_is_escaped_wherever_it_stands(text: str, place: str) 
 
 
 def test_an_attribute_cannot_be_left() -> None:
-    html = documents_html([document(title='" onmouseover="alert(1)')], own=True)
+    html = sources_html([citation(title='" onmouseover="alert(1)')])
     assert "onmouseover" in html
     assert "onmouseover" not in Markup(html).attributes
 
@@ -210,14 +207,6 @@ def message(**changed: Any) -> MessagePublic:
         "state": "answered", "citations": [], "trace_id": "t", "rating": None, "created": datetime.now(UTC),
     }  # fmt: skip
     return MessagePublic.model_validate(fields | changed)
-
-
-def document(**changed: Any) -> DocumentPublic:
-    fields: dict[str, Any] = {
-        "id": "d1", "title": "Deal", "kb": "personal", "artist_id": None, "standing": "none", "status": "ready",
-        "reason": None, "progress": 1.0, "pages": 3, "chunks": 14, "bytes": 121_000, "sha256": "", "created": datetime.now(UTC),
-    }  # fmt: skip
-    return DocumentPublic.model_validate(fields | changed)
 
 
 def trace(**changed: Any) -> dict[str, Any]:

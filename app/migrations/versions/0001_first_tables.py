@@ -182,6 +182,7 @@ def upgrade() -> None:
     sa.Column('filename', sqlmodel.sql.sqltypes.AutoString(length=300), nullable=False),
     sa.Column('suffix', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
     sa.Column('standing', sqlmodel.sql.sqltypes.AutoString(length=12), nullable=False),
+    sa.Column('as_of', sa.Date(), nullable=True),
     sa.Column('status', sqlmodel.sql.sqltypes.AutoString(length=12), nullable=False),
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
