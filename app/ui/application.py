@@ -11,7 +11,7 @@ from gradio import queueing, route_utils, routes
 from loguru import logger
 
 from app.services.services import Services
-from app.ui import chat, knowledge
+from app.ui import admin, chat, dashboard, knowledge
 from app.ui.shared import PAGES
 from app.ui.theme import build_theme
 
@@ -49,6 +49,10 @@ def build_application(services: Services) -> gr.Blocks:
         chat.build(services, demo)
     with demo.route("Knowledge", "knowledge"):
         knowledge.build(services, demo)
+    with demo.route("Dashboard", "dashboard"):
+        dashboard.build(services, demo)
+    with demo.route("Admin", "admin"):
+        admin.build(services, demo)
     demo.queue(default_concurrency_limit=None)
     # `mount_gradio_app` has no parameter for these; they are read when the queue starts.
     demo.max_threads = RUNNING_EVENTS
@@ -70,8 +74,8 @@ def mount_options() -> dict[str, Any]:
         "pwa": False,
         "max_file_size": 1,  # byte: files go to /api/documents, never through Gradio
         "theme": build_theme(),
-        "css": _texts("style.css", "chat.css", "documents.css"),
-        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'upload.js')}\n</script>",
+        "css": _texts("style.css", "chat.css", "documents.css", "dashboard.css", "admin.css"),
+        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'dashboard.js', 'admin.js', 'upload.js')}\n</script>",
     }
 
 

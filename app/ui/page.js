@@ -43,12 +43,13 @@
   });
 
   // A <dialog> keeps the focus inside and gives it back; the answer is true only for its own button.
-  const confirmed = (question, word) =>
+  const confirmed = (question, word, keep = "Keep it") =>
     new Promise((resolve) => {
       const dialog = document.createElement("dialog");
       dialog.className = "sure";
-      dialog.innerHTML = '<form method="dialog"><p></p><div><button value="no">Keep it</button><button value="yes"></button></div></form>';
+      dialog.innerHTML = '<form method="dialog"><p></p><div><button value="no"></button><button value="yes"></button></div></form>';
       dialog.querySelector("p").textContent = question;
+      dialog.querySelector("[value=no]").textContent = keep;
       dialog.querySelector("[value=yes]").textContent = word;
       dialog.addEventListener("close", () => {
         dialog.remove();
@@ -115,7 +116,7 @@
     return [];
   };
 
-  window.aim = { documents, remember, remembered: () => sessionStorage.getItem(CONVERSATION), toSignIn };
+  window.aim = { confirmed, documents, remember, remembered: () => sessionStorage.getItem(CONVERSATION), toSignIn };
 
   let mending = false;
   new MutationObserver(() => {

@@ -113,7 +113,7 @@ def admin_in(db: Database, name: str) -> Principal:
 
 @pytest.mark.parametrize("change", [{"role": "user"}, {"disabled": True}])
 def test_the_last_admin_stays(db: Database, change: dict[str, object]) -> None:
-    anna, administration = admin_in(db, "anna"), Administration(db, AuditLog(b"k"))
+    anna, administration = admin_in(db, "anna"), administration_of(db)
     with pytest.raises(Conflict, match="last admin") as caught:
         administration.change(anna, anna.user_id, **change)  # type: ignore[arg-type]
     assert caught.value.code == "last_admin"
@@ -129,7 +129,7 @@ def test_the_last_admin_stays(db: Database, change: dict[str, object]) -> None:
 
 def test_two_admins_who_demote_each_other_at_once_leave_one(db: Database) -> None:
     anna, ben = admin_in(db, "anna"), admin_in(db, "ben")
-    administration, start, told = Administration(db, AuditLog(b"k")), threading.Barrier(2), []
+    administration, start, told = administration_of(db), threading.Barrier(2), []
 
     def demote(by: Principal, whom: Principal) -> None:
         start.wait()
