@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import csv
 import io
 import json
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, and_, col, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from app.db import Database
 from app.errors import AppError, Forbidden
@@ -28,6 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
+Conditions = list[ColumnElement[bool]]
 DOWNLOADED = 50_000  # newest rows of a download
 PAGE = 1000  # of them read at a time
 
@@ -43,18 +43,6 @@ class AuditFilter:
     object_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """All but `user`, whom the log resolves."""
-        same = {
-            AuditEvent.action: self.action,
-            AuditEvent.outcome: self.outcome,
-            AuditEvent.door: self.door,
-            AuditEvent.object_id: self.object_id,
-        }
-        found = [col(column) == value for column, value in same.items() if value is not None]
-        found += [col(AuditEvent.at) >= _utc(self.since)] if self.since else []
-        return [*found, col(AuditEvent.at) < _utc(self.until)] if self.until else found
 
 
 class AccessLog:
@@ -76,53 +64,72 @@ class AccessLog:
         Raises `Forbidden` when somebody else asks for another user's rows.
         """
         limit = max(1, min(limit, 200))
-        conditions = self._conditions(principal, which or AuditFilter(user=user, action=action))
-        rows = self._rows(conditions, limit + 1, after, named=principal.is_admin)
+        which = which or AuditFilter(user=user, action=action)
+        if not principal.is_admin:
+            with self._db.reading() as session:
+                rows = _rows(session, self._own(principal, which), limit + 1, after)
+        else:
+            with self._db.session() as session:
+                user, conditions = _anybodys(session, which)
+                rows = _named(session, _rows(session, conditions, limit + 1, after))
+                self._audit.record(session, principal, ACTION, object_id=known_id(user))
         return Listing(items=rows[:limit], next=rows[limit - 1].id if len(rows) > limit else None)
 
     def download(self, principal: Principal, which: AuditFilter) -> Iterator[bytes]:
         """The same rows as CSV, the newest 50 000 of them; refused, and audited, before the first byte."""
-        return self._csv(self._conditions(principal, which), principal.is_admin)
-
-    def _conditions(self, principal: Principal, which: AuditFilter) -> builtins.list[ColumnElement[bool]]:
-        """Whose rows and which: the one place that decides it. Notes an admin's look, and what is refused."""
-        user = which.user
         if not principal.is_admin:
-            with self._audit.refusing(self._db, principal, ACTION, user):
-                if user not in (None, principal.user_id):
-                    raise Forbidden("The access log of other people is for admins; leave 'user' out to read your own.")
-            return [_about(principal.user_id), *which.conditions()]
+            return self._csv(self._own(principal, which), named=False)
         with self._db.session() as session:
-            if user is not None and "@" in user:
-                # An address of nobody finds nothing: no row holds one.
-                user = session.exec(select(User.id).where(User.email == user.strip().casefold())).first() or user
+            newest = session.exec(select(func.max(AuditEvent.id))).one() or 0
+            user, conditions = _anybodys(session, which)
             self._audit.record(session, principal, ACTION, object_id=known_id(user))
-        return which.conditions() if user is None else [_about(user), *which.conditions()]
+        return self._csv([*conditions, col(AuditEvent.id) <= newest], named=True)
 
-    def _rows(
-        self, conditions: Sequence[ColumnElement[bool]], limit: int, after: str | None, *, named: bool
-    ) -> builtins.list[AuditPublic]:
-        query = select(AuditEvent).where(*conditions).order_by(col(AuditEvent.id).desc()).limit(limit)
-        if after is not None:
-            query = query.where(col(AuditEvent.id) < _number(after))
-        with self._db.reading() as session:
-            rows = [_public(row) for row in session.exec(query).all()]
-            emails = _emails(session, rows) if named else {}
-        for row in rows:
-            row.email, row.object_email = emails.get(row.user_id), emails.get(row.object_id or "")
-        return rows
+    def _own(self, principal: Principal, which: AuditFilter) -> Conditions:
+        with self._audit.refusing(self._db, principal, ACTION, which.user):
+            if which.user not in (None, principal.user_id):
+                raise Forbidden("The access log of other people is for admins; leave 'user' out to read your own.")
+        return [_about(principal.user_id), *_fitting(which)]
 
-    def _csv(self, conditions: Sequence[ColumnElement[bool]], named: bool) -> Iterator[bytes]:
+    def _csv(self, conditions: Conditions, *, named: bool) -> Iterator[bytes]:
         """Page by page, so that neither memory nor a transaction is held while a slow reader reads."""
         yield _line(COLUMNS)
         after: str | None = None
         for _ in range(DOWNLOADED // PAGE):
-            rows = self._rows(conditions, PAGE, after, named=named)
+            with self._db.reading() as session:
+                rows = _rows(session, conditions, PAGE, after)
+                rows = _named(session, rows) if named else rows
             for row in rows:
                 yield _line([_cell(getattr(row, name)) for name in COLUMNS])
             if len(rows) < PAGE:
                 return
             after = rows[-1].id
+
+
+def _anybodys(session: Session, which: AuditFilter) -> tuple[str | None, Conditions]:
+    """For an admin: the id of the user the filter names, and its conditions."""
+    user = which.user
+    if user is not None and "@" in user:
+        # An address of nobody finds nothing: no row holds one.
+        user = session.exec(select(User.id).where(User.email == user.strip().casefold())).first() or user
+    return user, _fitting(which) if user is None else [_about(user), *_fitting(which)]
+
+
+def _rows(session: Session, conditions: Conditions, limit: int, after: str | None) -> list[AuditPublic]:
+    """Newest first."""
+    query = select(AuditEvent).where(*conditions).order_by(col(AuditEvent.id).desc()).limit(limit)
+    if after is not None:
+        query = query.where(col(AuditEvent.id) < _number(after))
+    return [_public(row) for row in session.exec(query).all()]
+
+
+def _named(session: Session, rows: list[AuditPublic]) -> list[AuditPublic]:
+    """With the e-mail addresses of users who have an account still; the table itself keeps opaque ids."""
+    ids = {one for row in rows for one in (row.user_id, row.object_id) if one is not None}
+    emails = dict(session.exec(select(User.id, User.email).where(col(User.id).in_(ids))).all())
+    for row in rows:
+        row.email, row.object_email = emails.get(row.user_id), emails.get(row.object_id or "")
+    return rows
 
 
 def _about(user_id: str) -> ColumnElement[bool]:
@@ -131,10 +138,17 @@ def _about(user_id: str) -> ColumnElement[bool]:
     return or_(col(AuditEvent.user_id) == user_id, signing_in)
 
 
-def _emails(session: Session, rows: Sequence[AuditPublic]) -> dict[str, str]:
-    """Of the users that the rows name, of those who have an account still; the table itself keeps opaque ids."""
-    ids = {one for row in rows for one in (row.user_id, row.object_id) if one is not None}
-    return dict(session.exec(select(User.id, User.email).where(col(User.id).in_(ids))).all())
+def _fitting(which: AuditFilter) -> Conditions:
+    """All that a filter says, but whose: the log resolves the user."""
+    same = {
+        AuditEvent.action: which.action,
+        AuditEvent.outcome: which.outcome,
+        AuditEvent.door: which.door,
+        AuditEvent.object_id: which.object_id,
+    }
+    found = [col(column) == value for column, value in same.items() if value is not None]
+    found += [col(AuditEvent.at) >= _utc(which.since)] if which.since else []
+    return [*found, col(AuditEvent.at) < _utc(which.until)] if which.until else found
 
 
 def _utc(moment: datetime) -> datetime:

@@ -53,7 +53,7 @@ def build(services: Services, demo: gr.Blocks) -> None:
     demo.load(told(handlers.admitted), None, [refused, content, users.listed], **PRIVATE)
     system_tab.select(told(handlers.system), None, system, **PRIVATE)
     check.click(told(handlers.checked), None, system, **PRIVATE)
-    audit_tab.select(told(audit_handlers.looked), None, audit.listed, **PRIVATE)
+    audit_tab.select(told(audit_handlers.newest), None, audit.listed, **PRIVATE)
 
 
 CHECKED = "element.addEventListener('click', (event) => event.target.closest('button') && trigger('click', {}));"

@@ -66,7 +66,7 @@ class AuditHandlers:
         wanted = {name: text_of(asked, name) or "" for name in FIELDS}
         return await in_thread(self._show, principal, wanted, text_of(asked, "after"))
 
-    async def looked(self, request: gr.Request) -> Updates:
+    async def newest(self, request: gr.Request) -> Updates:
         """When the panel is opened: the newest rows of everybody."""
         principal = principal_of(request)
         return await in_thread(self._show, principal, dict.fromkeys(FIELDS, ""), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]  # comes with Gradio, whose plots take nothing else
 
 from app.principal import Principal
 from app.services.analytics import AnalyticsPublic

@@ -10,12 +10,14 @@ import httpx
 import pytest
 from sqlmodel import select
 
+from app.config import AuthSettings
 from app.db import Database
 from app.errors import AppError, Conflict
 from app.models import AuditEvent, LoginSession, User, now
 from app.principal import Principal, authenticated
 from app.services.administration import Administration
 from app.services.audit import AuditLog
+from app.services.users import UserService
 from tests.api.conftest import PASSWORD, Api, assert_error
 
 
@@ -34,7 +36,7 @@ def test_admins_see_every_account(api: Api, admin: httpx.Client) -> None:
         found |= {one["id"]: one for one in page["items"]}
         if (after := page["next"]) is None:
             break
-    assert set(found[user_id]) == {"id", "email", "role", "disabled", "created"}
+    assert set(found[user_id]) == {"id", "email", "role", "disabled", "created", "last_seen", "documents", "bytes"}
     assert (found[user_id]["email"], found[user_id]["role"], found[user_id]["disabled"]) == (email, "user", False)
 
 
@@ -99,6 +101,11 @@ def db(tmp_path: Path) -> Iterator[Database]:
     database.migrate()
     yield database
     database.close()
+
+
+def administration_of(db: Database) -> Administration:
+    audit = AuditLog(b"k")
+    return Administration(db, audit, UserService(db, audit, AuthSettings()))
 
 
 def admin_in(db: Database, name: str) -> Principal:
