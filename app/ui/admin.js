@@ -103,9 +103,8 @@
       const account = await deed.act(button.dataset);
       button.disabled = false;
       if (account?.password) await tell(account);
-      if (!account) return button.focus();
-      focused = { ...button.dataset };
-      trigger("click", shown(element));
+      button.focus(); // a button that was disabled has lost it
+      if (account) trigger("click", shown(element));
     });
   };
 
