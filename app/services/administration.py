@@ -70,7 +70,11 @@ class Administration:
         """
         self.admit(principal, "add_user")
         password = new_password(email)
-        user = self._users.add(email, password, role, by=principal)
+        try:
+            user = self._users.add(email, password, role, by=principal)
+        except Conflict:
+            told = "An account with this e-mail address exists already; find it in the list."
+            raise Conflict(told, code="already_registered") from None
         return NewPassword(**_public(user).model_dump(), password=password)
 
     def reset_password(self, principal: Principal, user_id: str) -> NewPassword:

@@ -14,5 +14,18 @@
       picture.setAttribute("aria-label", words);
     }
   };
-  new MutationObserver(describe).observe(document.documentElement, { childList: true, subtree: true });
+  // Times come in UTC; whoever looks lives elsewhere.
+  const WRITTEN = { day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
+  const localise = () => {
+    for (const time of document.querySelectorAll("#recent-conversations time")) {
+      const words = new Intl.DateTimeFormat("en-GB", WRITTEN).format(new Date(time.dateTime));
+      if (time.textContent !== words) time.textContent = words;
+    }
+  };
+
+  const mend = () => {
+    describe();
+    localise();
+  };
+  new MutationObserver(mend).observe(document.documentElement, { childList: true, subtree: true });
 })();

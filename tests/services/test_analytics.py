@@ -57,8 +57,10 @@ def talk(session: Session, owner: Principal, *messages: tuple[int, str | None, A
 
 
 def document(owner: Principal | None, ago: int, status: str = READY) -> Document:
-    owned = {"kb": "personal", "user_id": owner.user_id} if owner else {"kb": "global"}
-    return Document(**owned, title="t", filename="t.txt", suffix=".txt", status=status, created=morning(ago))
+    kb, user_id = ("personal", owner.user_id) if owner else ("global", None)
+    return Document(
+        kb=kb, user_id=user_id, title="t", filename="t.txt", suffix=".txt", status=status, created=morning(ago)
+    )
 
 
 @pytest.fixture

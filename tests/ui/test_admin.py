@@ -53,7 +53,11 @@ def test_an_account_changes_its_role_and_is_shut_out_and_let_in(
 ) -> None:
     admin, user = visitor(size, role="admin"), account(site)
     page = opened(admin, user.email)
-    row, now = row_of(page, user), lambda: site.services.users.get(user.id)
+    row = row_of(page, user)
+
+    def now() -> User:
+        return site.services.users.get(user.id)
+
     row.get_by_role("button", name="Make admin").click()
     expect(page.get_by_role("dialog")).to_contain_text("Admins see and change every account")
     sure(page, "Cancel")
@@ -172,9 +176,11 @@ def test_how_the_server_is_doing(site: Api, visitor: Visit) -> None:
 
 def test_the_audit_is_filtered_paged_and_taken_home(site: Api, visitor: Visit, tmp_path: Path) -> None:
     user, admin = account(site), visitor(role="admin")
-    made = {"user_id": user.id, "door": "operator", "action": "artist.create"}
     with site.services.db.session() as session:
-        session.add_all(AuditEvent(**made, object_id=str(uuid.uuid4())) for _ in range(60))
+        session.add_all(
+            AuditEvent(user_id=user.id, door="operator", action="artist.create", object_id=str(uuid.uuid4()))
+            for _ in range(60)
+        )
     page = opened(admin)
     page.get_by_role("tab", name="Audit").click()
     table = page.get_by_role("table", name="Audit")

@@ -20,6 +20,7 @@ from tests.ui.conftest import Visit
 CITATION: dict[str, Any] = {
     "label": "P1", "document_id": "d", "chunk_id": "c", "title": "Letter", "kb": "personal", "page": 1, "quote": "two options",
 }  # fmt: skip
+ASKED = now()
 EVIL = '"><script>alert(1)</script>'
 
 
@@ -27,7 +28,7 @@ def fill(site: Api, user: User) -> str:
     """Three questions today of one conversation, two of their answers with sources; one ready document. The title."""
     title = "Which options does the label have?"
     with site.services.db.session() as session:
-        conversation = Conversation(user_id=user.id, title=title)
+        conversation = Conversation(user_id=user.id, title=title, updated=ASKED)
         session.add(conversation)
         session.flush()
         for cited in ([], [CITATION], [CITATION]):
@@ -48,7 +49,12 @@ def fill(site: Api, user: User) -> str:
 def test_what_happened_lately_and_the_way_to_it(site: Api, visitor: Visit, size: tuple[int, int]) -> None:
     someone = visitor(size)
     title = fill(site, someone.user)
+    tokyo = {"timezoneId": "Asia/Tokyo"}
+    someone.page.context.new_cdp_session(someone.page).send("Emulation.setTimezoneOverride", tokyo)
     page = someone.open("dashboard")
+    expect(page.locator("#recent-conversations")).to_contain_text(
+        f"{ASKED + timedelta(hours=9):%d %b %Y, %H:%M}", timeout=20_000
+    )
     expect(page.locator("#totals")).to_contain_text("document ready", timeout=20_000)
     expect(page.locator("#totals")).to_contain_text("67 %")
     expect(page.locator("#days .summary")).to_contain_text("3 questions asked and 1 document added")
