@@ -28,6 +28,7 @@ from app.retrievers.knowledge import Searcher
 from app.services.access_log import AccessLog
 from app.services.accounts import AccountService
 from app.services.administration import Administration
+from app.services.analytics import AnalyticsService
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
@@ -134,10 +135,11 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             chat=chat,
             audit=audit,
             access_log=AccessLog(db, audit),
-            administration=Administration(db, audit),
+            administration=Administration(db, audit, users),
+            analytics=AnalyticsService(db, audit),
             idempotency=Idempotency(db),
             health=health,
-            system=SystemService(settings, db, audit, health, chat.writing),
+            system=SystemService(settings, db, audit, health, chat.writing, indexes, reconciler),
             indexes=indexes,
             ingestion=ingestion,
             reconciler=reconciler,

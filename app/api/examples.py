@@ -23,11 +23,19 @@ _PARTS = {
 }  # fmt: skip
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "AccountPublic": {
+        "id": _USER, "email": "ada@example.com", "role": "user", "disabled": False, "created": _AT, "last_seen": _AT,
+        "documents": 17, "bytes": 40_300_000,
+    },
+    "AnalyticsPublic": {
+        "days": [{"date": "2026-03-01", "questions": 4, "documents": 1}, {"date": "2026-03-02", "questions": 6, "documents": 0}],
+        "documents_ready": 17, "questions_week": 23, "answers_week": 21, "sourced_week": 19,
+    },
     "ArtistPublic": {"id": _ARTIST, "name": "The Night Shift", "created": _AT},
     "AuditPublic": {
         "id": "1204", "at": _AT, "user_id": _USER, "door": "token", "action": "chat.read", "outcome": "granted",
         "object_id": _TRACE, "question_digest": "9f2c" * 16, "reads": [{"document_id": _DOCUMENT, "chunk_ids": [_CHUNK]}],
-        "request_id": "0b7c2f5e9a3d4e1f8a6b5c4d3e2f1a0b",
+        "request_id": "0b7c2f5e9a3d4e1f8a6b5c4d3e2f1a0b", "email": "ada@example.com", "object_email": None,
     },
     "ConversationPublic": {
         "id": "17", "title": "When does my publishing deal end?", "artist_id": None, "created": _AT, "updated": _AT,
@@ -46,6 +54,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "id": "41", "conversation": "17", "role": "assistant", "text": "It ends on 31 March 2027 [P1].",
         "intent": "personal", "state": "answered", "citations": [_SOURCE], "trace_id": _TRACE, "rating": None,
         "created": _AT,
+    },
+    "NewPassword": {
+        "id": _USER, "email": "ada@example.com", "role": "user", "disabled": False, "created": _AT,
+        "password": "k7qdm-3xtwe-9abzr-uvp4h",
     },
     "OfferPublic": {
         "id": "b2d7e1c4-3f6a-4c8b-9d0e-5a7f1b3c9d2e", "artist_id": _ARTIST, "artist": "The Night Shift",
@@ -70,6 +82,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "users": 20, "disabled_users": 1, "admins": 2, "documents": {"personal": 340, "global": 31}, "chunks": 15210,
             "conversations": 912, "messages": 7304,
         },
+        "indexes": [{
+            "kb": "personal", "model": "minilm", "generation": 1, "state": "live", "dimension": 384, "points": 12040, "filled": 0,
+            "documents": 0, "created": _AT,
+        }],
+        "reconciled": {"finished": _AT, "findings": {"orphan_points": 0, "missing_points": 0}},
         "disk": {
             "folders": {"database": 92_000_000, "uploads": 810_000_000, "vectors": 64_000_000, "models": 91_000_000},
             "free": 120_000_000_000, "total": 250_000_000_000,

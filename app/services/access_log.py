@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
 from sqlalchemy import ColumnElement
-from sqlmodel import and_, col, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from app.db import Database
 from app.errors import AppError, Forbidden
-from app.models import AuditEvent
+from app.models import AuditEvent, User
 from app.principal import Principal
 from app.services.audit import AuditLog, known_id
 from app.services.shapes import AuditPublic, Listing
 
 ACTION = "audit.read"
+COLUMNS = (
+    "at", "user_id", "email", "door", "action", "outcome", "object_id", "object_email", "question_digest", "reads",
+    "request_id", "id",
+)  # fmt: skip
+
+
+Conditions = list[ColumnElement[bool]]
+DOWNLOADED = 50_000  # newest rows of a download
+PAGE = 1000  # of them read at a time
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which rows; what is None limits nothing. `user` is an id or an e-mail address, `until` a moment already too late."""
+
+    user: str | None = None
+    action: str | None = None
+    outcome: str | None = None
+    door: str | None = None
+    object_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class AccessLog:
@@ -27,35 +57,117 @@ class AccessLog:
         action: str | None = None,
         limit: int = 50,
         after: str | None = None,
+        which: AuditFilter | None = None,
     ) -> Listing[AuditPublic]:
         """Newest first. Admins see all rows, or one user's; their reading is written in the same transaction.
 
         Raises `Forbidden` when somebody else asks for another user's rows.
         """
         limit = max(1, min(limit, 200))
-        query = select(AuditEvent).order_by(col(AuditEvent.id).desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(col(AuditEvent.id) < _number(after))
-        if action is not None:
-            query = query.where(AuditEvent.action == action)
+        which = which or AuditFilter(user=user, action=action)
         if not principal.is_admin:
-            with self._audit.refusing(self._db, principal, ACTION, user):
-                if user not in (None, principal.user_id):
-                    raise Forbidden("The access log of other people is for admins; leave 'user' out to read your own.")
             with self._db.reading() as session:
-                rows = session.exec(query.where(_about(principal.user_id))).all()
+                rows = _rows(session, self._own(principal, which), limit + 1, after)
         else:
             with self._db.session() as session:
-                rows = session.exec(query.where(_about(user)) if user is not None else query).all()
+                user, conditions = _anybodys(session, which)
+                rows = _named(session, _rows(session, conditions, limit + 1, after))
                 self._audit.record(session, principal, ACTION, object_id=known_id(user))
-        following = str(rows[limit - 1].id) if len(rows) > limit else None
-        return Listing(items=[_public(row) for row in rows[:limit]], next=following)
+        return Listing(items=rows[:limit], next=rows[limit - 1].id if len(rows) > limit else None)
+
+    def download(self, principal: Principal, which: AuditFilter) -> Iterator[bytes]:
+        """The same rows as CSV, the newest 50 000 of them; refused, and audited, before the first byte."""
+        if not principal.is_admin:
+            return self._csv(self._own(principal, which), named=False)
+        with self._db.session() as session:
+            newest = session.exec(select(func.max(AuditEvent.id))).one() or 0
+            user, conditions = _anybodys(session, which)
+            self._audit.record(session, principal, ACTION, object_id=known_id(user))
+        return self._csv([*conditions, col(AuditEvent.id) <= newest], named=True)
+
+    def _own(self, principal: Principal, which: AuditFilter) -> Conditions:
+        with self._audit.refusing(self._db, principal, ACTION, which.user):
+            if which.user not in (None, principal.user_id):
+                raise Forbidden("The access log of other people is for admins; leave 'user' out to read your own.")
+        return [_about(principal.user_id), *_fitting(which)]
+
+    def _csv(self, conditions: Conditions, *, named: bool) -> Iterator[bytes]:
+        """Page by page, so that neither memory nor a transaction is held while a slow reader reads."""
+        yield _line(COLUMNS)
+        after: str | None = None
+        for _ in range(DOWNLOADED // PAGE):
+            with self._db.reading() as session:
+                rows = _rows(session, conditions, PAGE, after)
+                rows = _named(session, rows) if named else rows
+            for row in rows:
+                yield _line([_cell(getattr(row, name)) for name in COLUMNS])
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].id
+
+
+def _anybodys(session: Session, which: AuditFilter) -> tuple[str | None, Conditions]:
+    """For an admin: the id of the user the filter names, and its conditions."""
+    user = which.user
+    if user is not None and "@" in user:
+        # An address of nobody finds nothing: no row holds one.
+        user = session.exec(select(User.id).where(User.email == user.strip().casefold())).first() or user
+    return user, _fitting(which) if user is None else [_about(user), *_fitting(which)]
+
+
+def _rows(session: Session, conditions: Conditions, limit: int, after: str | None) -> list[AuditPublic]:
+    """Newest first."""
+    query = select(AuditEvent).where(*conditions).order_by(col(AuditEvent.id).desc()).limit(limit)
+    if after is not None:
+        query = query.where(col(AuditEvent.id) < _number(after))
+    return [_public(row) for row in session.exec(query).all()]
+
+
+def _named(session: Session, rows: list[AuditPublic]) -> list[AuditPublic]:
+    """With the e-mail addresses of users who have an account still; the table itself keeps opaque ids."""
+    ids = {one for row in rows for one in (row.user_id, row.object_id) if one is not None}
+    emails = dict(session.exec(select(User.id, User.email).where(col(User.id).in_(ids))).all())
+    for row in rows:
+        row.email, row.object_email = emails.get(row.user_id), emails.get(row.object_id or "")
+    return rows
 
 
 def _about(user_id: str) -> ColumnElement[bool]:
     """What the user did, and the attempts to sign in as them: nobody was known yet when those were made."""
     signing_in = and_(col(AuditEvent.user_id) == "anonymous", col(AuditEvent.object_id) == user_id)
     return or_(col(AuditEvent.user_id) == user_id, signing_in)
+
+
+def _fitting(which: AuditFilter) -> Conditions:
+    """All that a filter says, but whose: the log resolves the user."""
+    same = {
+        AuditEvent.action: which.action,
+        AuditEvent.outcome: which.outcome,
+        AuditEvent.door: which.door,
+        AuditEvent.object_id: which.object_id,
+    }
+    found = [col(column) == value for column, value in same.items() if value is not None]
+    found += [col(AuditEvent.at) >= _utc(which.since)] if which.since else []
+    return [*found, col(AuditEvent.at) < _utc(which.until)] if which.until else found
+
+
+def _utc(moment: datetime) -> datetime:
+    """A time without a zone is one of UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _line(cells: Sequence[str]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue().encode("utf-8")
+
+
+def _cell(value: Any) -> str:
+    """A spreadsheet runs what begins like a formula (OWASP, CSV injection), and an e-mail address may."""
+    if isinstance(value, datetime):
+        return _utc(value).isoformat()
+    text = json.dumps(value) if isinstance(value, list) else str(value or "")
+    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
 
 
 def _number(after: str) -> int:

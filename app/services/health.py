@@ -65,6 +65,10 @@ class HealthService:
             status = "ok" if all(part["status"] in ("ok", "off") for part in components.values()) else "degraded"
         return {"status": status, "components": components}
 
+    def forget(self) -> None:
+        """Ask every part again at the next report, also those that are asked once a minute."""
+        self._remembered.clear()
+
     async def _embedding(self, name: str) -> dict[str, Any]:
         model = next(model for model in self._indexes.models if model.name == name)
 

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 from loguru import logger
@@ -85,11 +85,20 @@ class Reconciler:
                 break
         return dict(self._found)
 
-    def report(self) -> dict[str, object]:
+    def hurry(self) -> None:
+        """The next step begins a round, if none is under way."""
+        self._next = 0.0
+
+    def last(self) -> tuple[datetime | None, dict[str, int]]:
         """When the last round ended, in any process, and its counts."""
         finished, found = self._turns.last(NAME)
-        when = finished.replace(tzinfo=finished.tzinfo or UTC).isoformat() if finished else None
-        return {"finished": when, **{name: found.get(name, 0) for name in FINDINGS}}
+        when = finished.replace(tzinfo=finished.tzinfo or UTC) if finished else None
+        return when, {name: found.get(name, 0) for name in FINDINGS}
+
+    def report(self) -> dict[str, object]:
+        """The same, for the health report."""
+        when, found = self.last()
+        return {"finished": when.isoformat() if when else None, **found}
 
     def _end(self) -> None:
         self._round, self._first = None, False

@@ -12,6 +12,7 @@ from app.llms import ChatModel
 from app.services.access_log import AccessLog
 from app.services.accounts import AccountService
 from app.services.administration import Administration
+from app.services.analytics import AnalyticsService
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
@@ -46,6 +47,7 @@ class Services:
     audit: AuditLog
     access_log: AccessLog
     administration: Administration
+    analytics: AnalyticsService
     idempotency: Idempotency
     health: HealthService
     system: SystemService

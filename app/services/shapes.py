@@ -49,6 +49,8 @@ class AuditPublic(BaseModel):
     question_digest: str | None
     reads: list[dict[str, Any]]
     request_id: str
+    email: str | None = Field(default=None, description="of `user_id`, for admins, while that account is there")
+    object_email: str | None = Field(default=None, description="the same of `object_id`, where it names a user")
 
 
 class DocumentPublic(BaseModel):

@@ -11,7 +11,7 @@ from gradio import queueing, route_utils, routes
 from loguru import logger
 
 from app.services.services import Services
-from app.ui import chat, knowledge
+from app.ui import admin, chat, dashboard, knowledge
 from app.ui.shared import PAGES
 from app.ui.theme import build_theme
 
@@ -25,6 +25,11 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta name="color-scheme" content="dark">
 <meta name="theme-color" content="#0a0a0c">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
+
+
+STYLES = ("style.css", "chat.css", "documents.css", "library.css", "dashboard.css", "admin.css")
+# The last one tells those of the components that all are there.
+SCRIPTS = ("page.js", "rest.js", "dialogs.js", "rows.js", "documents.js", "dashboard.js", "admin.js", "upload.js")
 
 
 class _Traces:
@@ -49,6 +54,10 @@ def build_application(services: Services) -> gr.Blocks:
         chat.build(services, demo)
     with demo.route("Knowledge", "knowledge"):
         knowledge.build(services)
+    with demo.route("Dashboard", "dashboard"):
+        dashboard.build(services, demo)
+    with demo.route("Admin", "admin"):
+        admin.build(services, demo)
     demo.queue(default_concurrency_limit=None)
     # `mount_gradio_app` has no parameter for these; they are read when the queue starts.
     demo.max_threads = RUNNING_EVENTS
@@ -70,8 +79,8 @@ def mount_options() -> dict[str, Any]:
         "pwa": False,
         "max_file_size": 1,  # byte: files go to /api/documents, never through Gradio
         "theme": build_theme(),
-        "css": _texts("style.css", "chat.css", "documents.css", "library.css"),
-        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'rest.js', 'dialogs.js', 'rows.js', 'documents.js', 'upload.js')}\n</script>",
+        "css": _texts(*STYLES),
+        "head": f"{HEAD}\n<script>\n{_texts(*SCRIPTS)}\n</script>",
     }
 
 

@@ -16,8 +16,8 @@
   const answers = (word, no = "Keep it") => make("div", { class: "answers" }, make("button", { value: "no" }, no), make("button", { value: "yes" }, word));
 
   // True only for its own button.
-  const confirmed = async (question, word) =>
-    (await open(make("dialog", { class: "sure" }, make("form", { method: "dialog" }, make("p", {}, question), answers(word))))) === "yes";
+  const confirmed = async (question, word, keep) =>
+    (await open(make("dialog", { class: "sure" }, make("form", { method: "dialog" }, make("p", {}, question), answers(word, keep))))) === "yes";
 
   // One of [value, words] pairs, or null.
   const chosen = async (question, label, pairs, word) => {

@@ -26,7 +26,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 Updates = dict[Any, Any]  # component -> its new value
 
 # name, path under /app/; the first is the main page. A new page is a row here and a `build` in `application`.
-PAGES = (("Chat", ""), ("Knowledge", "knowledge"))
+PAGES = (("Chat", ""), ("Knowledge", "knowledge"), ("Dashboard", "dashboard"), ("Admin", "admin"))
 SIGN_IN = "Your session has ended; sign in again."
 WENT_WRONG = "Something went wrong here; try again. If it stays, reload the page."
 NOT_VALID = "That cannot be sent: a question has between 1 and 20 000 characters."

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlmodel import select
 
+from app.config import AuthSettings
 from app.db import Database
 from app.errors import AppError, Conflict
 from app.models import AuditEvent, LoginSession, User, now
 from app.principal import Principal, authenticated
 from app.services.administration import Administration
 from app.services.audit import AuditLog
+from app.services.users import UserService
 from tests.api.conftest import PASSWORD, Api, assert_error
 
 
@@ -34,8 +39,73 @@ def test_admins_see_every_account(api: Api, admin: httpx.Client) -> None:
         found |= {one["id"]: one for one in page["items"]}
         if (after := page["next"]) is None:
             break
-    assert set(found[user_id]) == {"id", "email", "role", "disabled", "created"}
+    assert set(found[user_id]) == {"id", "email", "role", "disabled", "created", "last_seen", "documents", "bytes"}
     assert (found[user_id]["email"], found[user_id]["role"], found[user_id]["disabled"]) == (email, "user", False)
+
+
+def test_an_account_is_found_by_a_part_of_its_address(api: Api, admin: httpx.Client) -> None:
+    client, user_id, email = account(api)
+    client.close()
+    found = admin.get("/api/admin/users", params={"search": f" {email[4:20].upper()} "}).json()["items"]
+    assert [one["id"] for one in found] == [user_id]
+    for nobody in ("%", "_", email[4:20] + "%"):
+        items = admin.get("/api/admin/users", params={"search": nobody}).json()["items"]
+        assert items == [], "a sign is a sign, and no pattern"
+
+
+def test_what_an_account_keeps_and_when_it_was_here(api: Api, admin: httpx.Client) -> None:
+    client, user_id, email = account(api)
+    with client:
+        for number in (1, 2):
+            body = {"title": f"Note {number}", "text": f"The {number}. bar is silent."}
+            assert client.post("/api/documents/notes", json=body).status_code == 202
+        kept = client.get("/api/documents").json()["items"]
+        [seen] = admin.get("/api/admin/users", params={"search": email}).json()["items"]
+    assert (seen["documents"], seen["bytes"]) == (2, sum(one["bytes"] for one in kept))
+    assert abs(datetime.fromisoformat(seen["last_seen"]).replace(tzinfo=UTC) - now()) < timedelta(minutes=2)
+    api.services.sessions.close_all(user_id)
+    fresh = admin.post("/api/admin/users", json={"email": f"{uuid.uuid4().hex}@example.com"}).json()
+    [unseen] = admin.get("/api/admin/users", params={"search": fresh["email"]}).json()["items"]
+    assert (unseen["last_seen"], unseen["documents"], unseen["bytes"]) == (None, 0, 0)
+
+
+def test_an_added_user_signs_in_with_the_password_that_was_made(
+    api: Api, admin: httpx.Client, user: httpx.Client, anyone: httpx.Client
+) -> None:
+    email = f"{uuid.uuid4().hex}@example.com"
+    assert_error(user.post("/api/admin/users", json={"email": email}), 403, "forbidden")
+    answer = admin.post("/api/admin/users", json={"email": email, "role": "admin"})
+    made = answer.json()
+    assert (answer.status_code, made["role"]) == (201, "admin")
+    assert re.fullmatch(r"[a-z2-9]{5}(-[a-z2-9]{5}){3}", made["password"])
+    pair = anyone.post("/api/auth/token", json={"email": email, "password": made["password"]}).json()
+    with api.client(Authorization=f"Bearer {pair['access_token']}") as newcomer:
+        assert newcomer.get("/api/admin/users").status_code == 200
+    assert_error(admin.post("/api/admin/users", json={"email": email}), 409, "already_registered")
+    assert_error(admin.post("/api/admin/users", json={"email": "no address"}), 422, "invalid_email")
+    assert_error(admin.post("/api/admin/users", json={"email": email, "password": "mine"}), 422, "invalid_request")
+    row = admin.get("/api/audit", params={"action": "add_user", "object_id": made["id"]}).json()["items"][0]
+    assert (row["door"], row["object_email"]) == ("token", email)
+    assert made["password"] not in str(row)
+
+
+def test_a_new_password_ends_the_old_one_and_every_sign_in(
+    api: Api, admin: httpx.Client, user: httpx.Client, anyone: httpx.Client
+) -> None:
+    client, user_id, email = account(api)
+    with client:
+        assert_error(user.post(f"/api/admin/users/{user_id}/password"), 403, "forbidden")
+        assert client.get("/api/profile").status_code == 200
+        made = admin.post(f"/api/admin/users/{user_id}/password").json()
+        assert client.get("/api/profile").status_code == 401
+    old, new = ({"email": email, "password": one} for one in (PASSWORD, made["password"]))
+    assert anyone.post("/api/auth/token", json=new).status_code == 200
+    assert_error(anyone.post("/api/auth/token", json=old), 401, "wrong_credentials")
+    assert_error(admin.post("/api/admin/users/nobody/password"), 404, "not_found")
+    found = admin.get("/api/audit", params={"action": "reset_password", "limit": 3}).json()["items"]
+    assert [(row["outcome"], row["object_id"]) for row in found] == [
+        ("refused", None), ("granted", user_id), ("refused", user_id),
+    ]  # fmt: skip
 
 
 def test_everybody_else_is_refused_and_noted(user: httpx.Client, api: Api) -> None:
@@ -101,6 +171,11 @@ def db(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
+def administration_of(db: Database) -> Administration:
+    audit = AuditLog(b"k")
+    return Administration(db, audit, UserService(db, audit, AuthSettings()))
+
+
 def admin_in(db: Database, name: str) -> Principal:
     user = User(email=f"{name}@example.com", password_hash="-", role="admin")
     sign_in = LoginSession(user_id=user.id, kind="api", secret_sha256=name, expires=now())
@@ -113,7 +188,7 @@ def admin_in(db: Database, name: str) -> Principal:
 
 @pytest.mark.parametrize("change", [{"role": "user"}, {"disabled": True}])
 def test_the_last_admin_stays(db: Database, change: dict[str, object]) -> None:
-    anna, administration = admin_in(db, "anna"), Administration(db, AuditLog(b"k"))
+    anna, administration = admin_in(db, "anna"), administration_of(db)
     with pytest.raises(Conflict, match="last admin") as caught:
         administration.change(anna, anna.user_id, **change)  # type: ignore[arg-type]
     assert caught.value.code == "last_admin"
@@ -129,7 +204,7 @@ def test_the_last_admin_stays(db: Database, change: dict[str, object]) -> None:
 
 def test_two_admins_who_demote_each_other_at_once_leave_one(db: Database) -> None:
     anna, ben = admin_in(db, "anna"), admin_in(db, "ben")
-    administration, start, told = Administration(db, AuditLog(b"k")), threading.Barrier(2), []
+    administration, start, told = administration_of(db), threading.Barrier(2), []
 
     def demote(by: Principal, whom: Principal) -> None:
         start.wait()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.services import access_log
 from tests.api.conftest import PASSWORD, Api, assert_error, upload
 
-FIELDS = {"id", "at", "user_id", "door", "action", "outcome", "object_id", "question_digest", "reads", "request_id"}
+FIELDS = {"id", "at", "user_id", "door", "action", "outcome", "object_id", "question_digest", "reads", "request_id"} | {
+    "email",
+    "object_email",
+}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -135,9 +141,78 @@ def test_an_admin_reads_everybodys_and_is_read_too(user: httpx.Client, admin: ht
     assert {row["outcome"] for row in looks[:2]} == {"granted"}
 
 
+def test_filters_limit_to_what_fits_all_of_them(user: httpx.Client, stranger: httpx.Client, contract: Path) -> None:
+    mine, foreign = upload(user, contract).json()["id"], upload(stranger, contract).json()["id"]
+    user.get(f"/api/documents/{mine}/file")
+    user.get(f"/api/documents/{foreign}/file")
+    assert {row["action"] for row in rows(user, object_id=mine)} == {"document.receive", "document.download"}
+    [refused] = rows(user, object_id=foreign, outcome="refused", action="document.download", door="token")
+    assert (refused["email"], refused["object_email"]) == (None, None), "addresses are for admins"
+    assert rows(user, object_id=foreign, outcome="granted") == []
+    assert rows(user, door="session") == []
+    at = refused["at"]
+    later = [row["id"] for row in rows(user, since=at)]
+    assert refused["id"] in later
+    assert refused["id"] not in [row["id"] for row in rows(user, until=at)], "'until' is already too late"
+    assert {*later} | {row["id"] for row in rows(user, until=at)} == {row["id"] for row in rows(user)}
+    assert rows(user, since="2999-01-01T00:00:00") == rows(user, until="2000-01-01T01:00:00+05:00") == []
+    assert_error(user.get("/api/audit?since=yesterday"), 422, "invalid_request")
+
+
+def test_admins_name_a_user_by_address_and_see_addresses_while_the_account_is_there(
+    api: Api, admin: httpx.Client
+) -> None:
+    client, pair = api.register()
+    with client:
+        gone = id_of(client)
+        found = rows(admin, user=pair["email"].upper(), action="artist.create")
+        assert [(row["user_id"], row["email"]) for row in found] == [(gone, pair["email"])]
+        assert client.delete("/api/account?confirm=true").status_code == 204
+    assert rows(admin, user=pair["email"]) == []
+    found = rows(admin, user=gone, action="artist.create")
+    assert [(row["user_id"], row["email"]) for row in found] == [(gone, None)], "the id stays"
+
+
+def table(answer: httpx.Response) -> list[dict[str, str]]:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_the_same_rows_come_as_a_file(user: httpx.Client, admin: httpx.Client) -> None:
+    mine = id_of(user)
+    own = user.get("/api/audit/csv")
+    assert own.headers["content-disposition"].startswith('attachment; filename="audit-20')
+    assert [row["id"] for row in table(own)] == [row["id"] for row in user.get("/api/audit").json()["items"]]
+    everybodys = table(admin.get("/api/audit/csv", params={"user": mine, "action": "artist.create"}))
+    assert [(row["user_id"], row["action"]) for row in everybodys] == [(mine, "artist.create")]
+    assert everybodys[0]["email"].endswith("@example.com")
+    looks = rows(admin, action="audit.read")
+    assert looks[0]["object_id"] == mine, "a download is a look"
+    assert_error(user.get("/api/audit/csv", params={"user": looks[0]["user_id"]}), 403, "forbidden")
+
+
+def test_a_file_has_as_many_pages_as_it_needs(api: Api, user: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        user.post("/api/artists", json={"name": f"Artist {number}"})
+    monkeypatch.setattr(access_log, "PAGE", 2)
+    ids = [row["id"] for row in user.get("/api/audit").json()["items"]]
+    assert [row["id"] for row in table(user.get("/api/audit/csv"))] == ids
+    assert len(ids) == 6
+    monkeypatch.setattr(access_log, "DOWNLOADED", 4)
+    assert [row["id"] for row in table(user.get("/api/audit/csv"))] == ids[:4]
+
+
+def test_no_cell_is_a_formula(api: Api, admin: httpx.Client) -> None:
+    made = admin.post("/api/admin/users", json={"email": "=cmd+a1@example.com"}).json()
+    found = table(admin.get("/api/audit/csv", params={"action": "add_user", "object_id": made["id"]}))
+    assert [row["object_email"] for row in found] == ["'=cmd+a1@example.com"]
+
+
 def test_no_audit_no_look(api: Api, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise OSError("full")
 
     monkeypatch.setattr(api.services.audit, "record", broken)
     assert_error(admin.get("/api/audit"), 500, "internal")
+    assert_error(admin.get("/api/audit/csv"), 500, "internal")

@@ -82,7 +82,7 @@ def test_health_is_503_when_nothing_can_be_answered(
     assert (answer.status_code, answer.json()["status"]) == (503, "down")
 
 
-# Design 6, and what has joined it. Missing are plans, analytics, pages and the admin's models, which are not built yet.
+# Design 6, and what has joined it. Missing are plans, pages and the admin's models, which are not built yet.
 SURFACE = """
 GET /health
 POST /auth/register
@@ -111,12 +111,16 @@ GET /conversations/{conversation_id}/messages
 POST /messages
 GET /messages/{message_id}/trace
 POST /messages/{message_id}/feedback
+GET /analytics
 GET /audit
+GET /audit/csv
 GET /account/export
 DELETE /account
-GET /admin/users
+GET POST /admin/users
 PATCH /admin/users/{user_id}
+POST /admin/users/{user_id}/password
 GET /admin/system
+POST /admin/system/check
 """
 
 

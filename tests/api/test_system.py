@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 
 from app import __version__
+from app.services.reconciler import FINDINGS
 from tests.api.conftest import Api, assert_error, upload, wait_ready
 
 
@@ -29,6 +31,27 @@ def test_admins_see_how_the_server_is_doing(api: Api, user: httpx.Client, admin:
     assert report["versions"]["ai-manager"] == __version__
     assert report["versions"]["gradio"] == version("gradio")
     assert report["versions"]["sqlite"].startswith("3.")
+    points = {(one["kb"], one["model"]): one["points"] for one in report["indexes"] if one["state"] == "live"}
+    assert points["personal", "minilm"] == points["personal", "bm25"] >= document["chunks"]
+    assert set(report["reconciled"]["findings"]) == {*FINDINGS}
+
+
+def test_checking_asks_every_part_anew_and_begins_a_comparison(
+    api: Api, user: httpx.Client, admin: httpx.Client
+) -> None:
+    assert_error(user.post("/api/admin/system/check"), 403, "forbidden")
+    admin.get("/api/admin/system")
+    before, asked = admin.get("/api/admin/system").json(), len(api.llm.requests)
+    assert len(api.llm.requests) == asked, "the language model is asked once a minute"
+    report = admin.post("/api/admin/system/check").json()
+    assert len(api.llm.requests) > asked
+    assert report["components"]["language_model"]["status"] == "ok"
+    deadline = time.monotonic() + 20
+    while (last := admin.get("/api/admin/system").json()["reconciled"]["finished"]) == before["reconciled"]["finished"]:
+        assert time.monotonic() < deadline, last
+        time.sleep(0.2)
+    looks = admin.get("/api/audit", params={"action": "system.check"}).json()["items"]
+    assert [row["outcome"] for row in looks[:2]] == ["granted", "refused"]
 
 
 def test_everybody_else_is_refused_and_both_are_on_record(user: httpx.Client, admin: httpx.Client) -> None:

@@ -37,7 +37,7 @@ OPEN: dict[tuple[str, str], str] = {
     ("POST", "/api/auth/refresh"): "the refresh token is the credential",
     ("POST", "/api/auth/logout"): "401 unless a refresh token comes with it",
 }
-PAGES = {"/app/", "/app/knowledge"}  # a browser is led to the sign-in page
+PAGES = {"/app/", "/app/knowledge", "/app/dashboard", "/app/admin"}  # a browser is led to the sign-in page
 SHUT = {401, 404}
 
 

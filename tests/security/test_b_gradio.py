@@ -30,6 +30,8 @@ LISTENERS = {
     "shown(state,state)": "own", "shown(radio,state)": "own", "shown(textbox,state)": "own",
     "new(state)": "own", "delete(state,state)": "own", "rename(textbox,state,state)": "own", "older(state,state)": "own",
     "uploaded()": "own",
+    "figures()": "own", "admitted()": "own", "accounts()": "admin", "system()": "admin", "checked()": "admin",
+    "newest()": "admin", "audited()": "admin",
 }  # fmt: skip
 KINDS = ("conversation", "document", "message", "artist", "user")
 

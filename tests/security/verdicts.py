@@ -31,8 +31,10 @@ ROUTES: dict[str, str] = {
     "GET /api/conversations/{conversation_id}/messages": "theirs",
     "POST /api/messages": "own",
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
-    "GET /api/audit": "own",
+    "GET /api/analytics": "own", "GET /api/audit": "own", "GET /api/audit/csv": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
+    "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
+    "POST /api/admin/system/check": "admin",
     "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
     "POST /logout": "page", "GET /static/{name}": "page", "GET /favicon.ico": "page",
     "GET /login/oidc/{name}": "page", "GET /login/oidc/{name}/callback": "page",
@@ -53,6 +55,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
+    "POST /api/admin/users": {"email": "newcomer@example.com"},
 }
 
 # Fields of queries and bodies that name something -> what, by route. None: a place within the caller's own list.
@@ -65,6 +68,9 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/conversations/{conversation_id}/messages", "after"): None,
     ("GET /api/audit", "after"): None,
     ("GET /api/audit", "user"): "user",
+    ("GET /api/audit", "object_id"): None,
+    ("GET /api/audit/csv", "user"): "user",
+    ("GET /api/audit/csv", "object_id"): None,
     ("GET /api/admin/users", "after"): "user",
     ("POST /api/documents", "artist_id"): "artist",
     ("POST /api/documents/notes", "artist_id"): "artist",
@@ -77,13 +83,18 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("POST /api/messages", "conversation"): "conversation",
 }
 NAMING = {field for _, field in CARRIERS}
-FORBIDDEN = {("GET /api/audit", "user"), ("GET /api/admin/users", "after")}  # 403, whoever is named
+FORBIDDEN = {
+    ("GET /api/audit", "user"),
+    ("GET /api/audit/csv", "user"),
+    ("GET /api/admin/users", "after"),
+}  # 403, whoever is named
 
 # Fields that name nothing of anybody's: words, numbers, choices, secrets of the caller's own.
 PLAIN = {
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
-    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of",
+    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
+    "door", "outcome", "until", "search",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -111,4 +122,7 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/messages": {"text": "Hello"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
+    "POST /api/admin/users": {"email": "{new_email}"},
+    "POST /api/admin/users/{user_id}/password": {},
+    "POST /api/admin/system/check": {},
 }
