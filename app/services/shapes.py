@@ -130,6 +130,8 @@ class Citation(BaseModel):
     page: int
     quote: str
     standing: str = "none"
+    start: int | None = Field(default=None, description="where the quote begins, in characters of the page's text")
+    end: int | None = None
     deleted: bool = Field(default=False, description="the document is not here any more")
     replaced: bool = Field(default=False, description="the document is here in a newer version without this passage")
 
