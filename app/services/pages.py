@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from app.config import IngestionSettings, child_environment
 from app.db import Database
-from app.errors import AppError, NotFound, TooMany, Unavailable
+from app.errors import NotFound, TooMany, Unavailable
 from app.indexes.page_pictures import DRAWN, Mark, Picture, draw_page
 from app.models import DELETING, FAILED, KB, READY, Chunk, Document
 from app.principal import Principal
