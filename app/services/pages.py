@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
 
 from loguru import logger
 from pydantic import BaseModel, Field
@@ -16,7 +13,8 @@ from sqlmodel import Session, col, select
 
 from app.config import IngestionSettings, child_environment
 from app.db import Database
-from app.errors import NotFound, TooMany, Unavailable
+from app.errors import NotFound
+from app.indexes.page_lane import Kept, Places
 from app.indexes.page_pictures import DRAWN, Mark, Picture, draw_page
 from app.models import DELETING, FAILED, KB, READY, Chunk, Document
 from app.principal import Principal
@@ -24,18 +22,11 @@ from app.services.audit import AuditLog
 from app.services.document_access import DocumentAccess
 from app.services.shapes import Id
 
-AT_ONCE = 2  # pages drawn at the same time: each takes a core for up to `page_seconds`
-WAITING = 12  # of all users together, the drawn ones included; each holds a thread of the server
-EACH = 4  # of them by one user
-CACHE_BYTES = 48_000_000  # some 200 pages of text
-CACHE_SECONDS = 600.0
-
 NOT_READ = "This document has not been read yet; look again in a moment."
 NO_TEXT = "No text was found on this page."
 NO_PICTURE = "Documents of this kind have no pictures of their pages; ask for the page without .png."
 NO_PASSAGE = "This passage is not in the document any more."
 GONE = "The file of this document is not here any more."
-BUSY = "Many pages are being drawn at this moment; try again in a few seconds."
 
 
 class Span(BaseModel):
@@ -80,24 +71,12 @@ class _Grant:
     cited: list[Chunk]
     quote: tuple[int, int] | None
 
-    def text(self) -> str:
-        """The page's text: chunks overlap, and between them lies only white space."""
-        text = ""
-        for chunk in self.chunks:
-            text = text.ljust(chunk.start) if chunk.start > len(text) else text
-            text += chunk.text[len(text) - chunk.start :]
-        return text
-
-    def spans(self) -> list[Span]:
-        marks = [Span(start=chunk.start, end=chunk.end, quote=self.quote is None) for chunk in self.cited]
-        return marks + ([Span(start=self.quote[0], end=self.quote[1], quote=True)] if self.quote else [])
-
 
 class PageService(DocumentAccess):
     def __init__(self, db: Database, audit: AuditLog, settings: IngestionSettings, data_dir: Path) -> None:
         super().__init__(db, audit)
         self._settings, self._uploads, self._work = settings, data_dir / "uploads", data_dir / "tmp"
-        self._places, self._kept = _Places(), _Kept()
+        self._places, self._kept = Places(), Kept()
 
     def text(self, principal: Principal, document_id: str, page: int, asked: Asked = Asked()) -> PagePublic:
         """The page's text with the cited passages marked; the reading is audited.
@@ -105,7 +84,7 @@ class PageService(DocumentAccess):
         Raises `NotFound` for documents, pages and passages that are not there, or not this principal's to see.
         """
         granted = self._grant(principal, document_id, page, asked)
-        document, text = granted.document, granted.text()
+        document, text = granted.document, _text(granted)
         return PagePublic(
             document_id=document.id,
             title=document.title,
@@ -115,7 +94,7 @@ class PageService(DocumentAccess):
             pages=document.pages,
             picture=document.suffix in DRAWN,
             text=text,
-            marks=granted.spans(),
+            marks=_spans(granted),
             note=None if text.strip() else _why_none(document),
         )
 
@@ -134,11 +113,11 @@ class PageService(DocumentAccess):
         self._sweep()
         if (kept := self._kept.get(key)) is not None:
             return kept
-        text = granted.text()
-        marks = [Mark(text[span.start : span.end], span.start, span.quote) for span in granted.spans()]
+        text = _text(granted)
+        marks = [Mark(text[span.start : span.end], span.start, span.quote) for span in _spans(granted)]
         path = self._uploads / (document.file or document.id)
         began = time.perf_counter()
-        with self._places.one(principal):
+        with self._places.one(principal.user_id):
             try:
                 drawn = draw_page(path, document.suffix, page, marks, self._settings, child_environment(), self._work)
             except FileNotFoundError:
@@ -207,62 +186,16 @@ def _why_none(document: Document) -> str:
     return NO_TEXT if document.status == READY or document.pages else NOT_READ
 
 
-class _Places:
-    """How many pages are drawn at once, and how many wait for it."""
-
-    def __init__(self) -> None:
-        self._lock, self._running = Lock(), BoundedSemaphore(AT_ONCE)
-        self._asked: Counter[str] = Counter()
-
-    @contextmanager
-    def one(self, principal: Principal) -> Iterator[None]:
-        user_id = principal.user_id
-        with self._lock:
-            if self._asked[user_id] >= EACH:
-                raise TooMany("Several pages are being drawn for you already; wait for one of them.", retry_after=2)
-            if self._asked.total() >= WAITING:
-                raise Unavailable(BUSY, code="busy", retry_after=2)
-            self._asked[user_id] += 1
-        try:
-            with self._running:
-                yield
-        finally:
-            with self._lock:
-                self._asked[user_id] -= 1
-                self._asked += Counter()  # without those at zero
+def _text(granted: _Grant) -> str:
+    """The page's text: chunks overlap, and between those that do not lies only white space."""
+    text = ""
+    for chunk in granted.chunks:
+        gap = chunk.start - len(text)
+        text += "\n\n".ljust(gap) if gap > 1 and text else " " * gap
+        text += chunk.text[max(0, -gap) :]
+    return text
 
 
-class _Kept:
-    """Pictures in memory alone: the newest ones, for a while. The first part of a key is the document's id."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._pictures: OrderedDict[tuple[object, ...], tuple[float, Picture]] = OrderedDict()
-
-    def get(self, key: tuple[object, ...]) -> Picture | None:
-        with self._lock:
-            self._age()
-            if key not in self._pictures:
-                return None
-            self._pictures.move_to_end(key)
-            return self._pictures[key][1]
-
-    def put(self, key: tuple[object, ...], picture: Picture) -> None:
-        with self._lock:
-            self._pictures[key] = (time.monotonic(), picture)
-            while sum(len(one.data) for _, one in self._pictures.values()) > CACHE_BYTES:
-                self._pictures.popitem(last=False)
-
-    def documents(self) -> set[str]:
-        with self._lock:
-            return {str(key[0]) for key in self._pictures}
-
-    def drop(self, documents: set[str]) -> None:
-        with self._lock:
-            for key in [key for key in self._pictures if key[0] in documents]:
-                del self._pictures[key]
-
-    def _age(self) -> None:
-        old = time.monotonic() - CACHE_SECONDS
-        for key in [key for key, (made, _) in self._pictures.items() if made < old]:
-            del self._pictures[key]
+def _spans(granted: _Grant) -> list[Span]:
+    marks = [Span(start=chunk.start, end=chunk.end, quote=granted.quote is None) for chunk in granted.cited]
+    return marks + ([Span(start=granted.quote[0], end=granted.quote[1], quote=True)] if granted.quote else [])
