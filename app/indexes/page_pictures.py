@@ -111,7 +111,7 @@ def _picture(folder: Path, status: int, marks: int) -> Picture:
             raise UnsupportedFile(_SENTENCES[answer["error"]], code=answer["error"])
         data = _bounded(folder / "page.png", MOST_BYTES)
         width, height = struct.unpack(">II", data[16:24])
-        if data[:8] != _PNG or data[12:16] != b"IHDR" or not (0 < width <= WIDTH + 1 and 0 < height <= HEIGHT + 1):
+        if data[:8] != _PNG or data[12:16] != b"IHDR" or not (0 < width <= WIDTH and 0 < height <= HEIGHT):
             raise ValueError("no picture of ours")
         top = answer["top"] if answer["top"] is None else min(1.0, max(0.0, float(answer["top"])))
         return Picture(data, max(1, int(answer["pages"])), min(marks, max(0, int(answer["marked"]))), top)
@@ -212,6 +212,7 @@ def _draw_pdf(path: Path, number: int, marks: Sequence[Mark], _: ReadLimits) -> 
         page = document[number - 1]
     width, height = (max(1.0, side) for side in page.get_size())
     scale = min(WIDTH / width, HEIGHT / height, math.sqrt(PIXELS / (width * height)), SCALE)
+    scale *= 1 - 1e-6  # pdfium rounds up
     bitmap = page.render(scale=scale, rev_byteorder=True)
     boxes = tuple((mark, _boxes(pdfium, page, bitmap, mark)) for mark in marks)
     return Drawn(bitmap.to_pil().convert("RGB"), len(document), boxes)
