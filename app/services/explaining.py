@@ -15,9 +15,11 @@ def named_passages(session: Session, principal: Principal, body: dict[str, Any])
     ids = {str(one["chunk_id"]) for one in [*body.get("candidates", []), *body.get("prompt", [])]}
     mine = (col(Document.kb) == "personal") & (col(Document.user_id) == principal.user_id)
     query = (
-        select(Chunk.id, Document.id, Document.title, Document.kb, Chunk.page)
+        select(Chunk.id, Chunk.page, Document)
         .join(Document, col(Document.id) == col(Chunk.document_id))
         .where(col(Chunk.id).in_(ids), or_(col(Document.kb) == "global", mine), col(Document.status) != DELETING)
     )
-    names = ("document_id", "title", "kb", "page")
-    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in session.exec(query).all()}
+    return {
+        chunk_id: {"document_id": document.id, "title": document.title, "kb": document.kb, "page": page}
+        for chunk_id, page, document in session.exec(query).all()
+    }

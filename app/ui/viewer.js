@@ -19,7 +19,7 @@
       <button type="button" data-do="text" aria-pressed="false">Show text</button>
       <a download>Download</a></span>
     </div>
-    <p class="note" role="status"></p>
+    <p class="note" role="status" hidden></p>
     <div class="sheet" tabindex="0" role="region" aria-label="The page"></div>`;
 
   const element = (name, className, text) => {
@@ -104,6 +104,8 @@
     const put = (...nodes) => sheet.replaceChildren(...nodes);
 
     const failed = (error) => {
+      note("");
+      part(".tools").hidden = error.code === "not_found";
       const sorry = element("div", "sorry");
       sorry.append(element("p", "", error.code === "not_found" ? GONE : error.message));
       sorry.firstChild.setAttribute("role", "alert");

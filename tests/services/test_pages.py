@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -214,7 +215,7 @@ def test_a_file_that_is_gone_is_told(services: Services, anna: Principal) -> Non
 
 def test_pictures_are_kept_for_a_while_and_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(page_lane.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     kept, picture = Kept(), Picture(b"x" * (page_lane.CACHE_BYTES // 3), 1, 0, None)
     for number in range(4):
         kept.put((str(number),), picture)
