@@ -135,6 +135,7 @@ class IngestionSettings(Section):
     embed_seconds: float = Field(120.0, gt=0)
     reserve_mb: int = Field(64, ge=0)
     read_memory_mb: int = Field(700, ge=128)
+    page_seconds: float = Field(10.0, gt=0)
     max_text_chars: int = Field(20_000_000, ge=1000)
     max_pages: int = Field(10_000, ge=1)
     archive_members: int = Field(2000, ge=10)

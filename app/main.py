@@ -38,6 +38,7 @@ from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion, at_nothing
+from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
 from app.services.search import SearchService
@@ -118,6 +119,8 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         watch = SessionWatch(sessions.alive_among)
         health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
         chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
+        pages = PageService(db, audit, settings.ingestion, settings.data.dir)
+        documents.deleted = pages.forget
         if seed:
             load_seed(db, documents, SEED_DIR)
         return Services(
@@ -130,6 +133,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             artists=ArtistService(db, audit, documents),
             handovers=HandoverService(db, audit, documents),
             documents=documents,
+            pages=pages,
             profiles=profiles,
             search=search,
             chat=chat,

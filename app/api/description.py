@@ -115,6 +115,9 @@ HEADERS = {
     },
     "WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}, "required": True},
     "Location": {"description": "The address of what was made.", "schema": {"type": "string"}, "required": True},
+    "X-Pages": {"schema": {"type": "integer", "minimum": 1}, "required": True},
+    "X-Passages-Marked": {"schema": {"type": "integer", "minimum": 0}, "required": True},
+    "X-Passage-At": {"description": "Left out where none was found.", "schema": {"type": "number", "maximum": 1}},
     "Idempotent-Replayed": {
         "description": "`true` where this is the first answer to the same Idempotency-Key once more.",
         "schema": {"type": "string", "const": "true"},

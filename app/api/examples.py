@@ -76,6 +76,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         }],
         "trace_id": _TRACE, "milliseconds": 18.4, "missing": [],
     },
+    "PagePublic": {
+        "document_id": _DOCUMENT, "title": "Publishing deal", "kb": "personal", "standing": "signed", "page": 3, "pages": 12,
+        "picture": True, "text": "Term. This agreement ends on 31 March 2027.", "marks": [{"start": 6, "end": 43, "quote": True}],
+        "note": None,
+    },
     "SystemPublic": {
         "status": "ok", "components": _PARTS,
         "counts": {

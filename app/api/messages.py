@@ -75,6 +75,9 @@ class TracePublic(BaseModel):
     candidates: list[dict[str, Any]] = Field(
         default=[], description="Each with `outcome`: prompt, cut, below_floor, dropped or same_text."
     )
+    passages: dict[str, dict[str, Any]] = Field(
+        default={}, description="By `chunk_id`: document_id, title, kb and page, of those that are still here."
+    )
     dropped: int = 0
     prompt: list[dict[str, str]] = []
     milliseconds: dict[str, float] = {}

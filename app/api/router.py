@@ -15,12 +15,13 @@ from app.api import (
     documents,
     health,
     messages,
+    pages,
     profile,
     search,
 )
 
 api_router = APIRouter(prefix="/api")
 for resource in (
-    health, auth, account, profile, artists, documents, search, conversations, messages, analytics, audit, admin,
+    health, auth, account, profile, artists, documents, pages, search, conversations, messages, analytics, audit, admin,
 ):  # fmt: skip
     api_router.include_router(resource.router)

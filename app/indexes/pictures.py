@@ -21,7 +21,7 @@ _DAMAGED = "This picture is damaged or incomplete; take or export it anew and up
 
 def read_picture(path: Path, limits: ReadLimits) -> list[Page]:
     """A page that waits. The picture is judged by its header alone: unpacking it is for the child that recognises it."""
-    with _open(path) as picture:
+    with open_picture(path) as picture:
         width, height = picture.size
     if width * height > limits.picture_pixels:
         raise UnsupportedFile(
@@ -35,12 +35,12 @@ def render(path: Path, _: int, limits: ReadLimits) -> tuple[bytes, int]:
     """The picture upright, in shades of grey as binary PGM, and its dots per inch as if it were a page."""
     ops: Any = importlib.import_module("PIL.ImageOps")
     read_picture(path, limits)
-    with _open(path) as picture:
+    with open_picture(path) as picture:
         try:
             picture.draft("L", (MAX_SIDE, MAX_SIDE))  # a JPEG is unpacked no larger than needed
             upright = ops.exif_transpose(picture)
             if upright.mode in ("RGBA", "LA", "PA", "P"):
-                upright = _on_white(upright)
+                upright = on_white(upright)
             grey = upright.convert("L")
         except (OSError, ValueError, SyntaxError):
             raise UnsupportedFile(_DAMAGED, code="damaged") from None
@@ -53,7 +53,7 @@ def render(path: Path, _: int, limits: ReadLimits) -> tuple[bytes, int]:
     return target.getvalue(), max(70, round(max(grey.size) / PAPER_INCHES))
 
 
-def _on_white(picture: Any) -> Any:
+def on_white(picture: Any) -> Any:
     """Transparent parts become paper."""
     image: Any = importlib.import_module("PIL.Image")
     coloured = picture.convert("RGBA")
@@ -62,7 +62,8 @@ def _on_white(picture: Any) -> Any:
     return paper
 
 
-def _open(path: Path) -> Any:
+def open_picture(path: Path) -> Any:
+    """The picture as Pillow sees it, not unpacked yet; ask `read_picture` about its size first."""
     image: Any = importlib.import_module("PIL.Image")
     importlib.import_module("pillow_heif").register_heif_opener()
     image.MAX_IMAGE_PIXELS = None  # judged by `read_picture`, with a sentence

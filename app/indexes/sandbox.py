@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UnsupportedFile
+from app.indexes import children
 from app.indexes.limits import ReadLimits
 from app.indexes.ocr import NOTES, RecognitionFailed, joined, recognise, sentences
 from app.indexes.pages import Page
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]  # pages read, pages in all
 
-ROOT = Path(__file__).resolve().parents[2]  # where `-m app...` finds the package
+ROOT = children.ROOT
 
 CODES = ("needs_password", "no_text", "damaged", "empty", "unknown_type", "too_big", "timeout")
 
@@ -43,9 +41,7 @@ TOO_MUCH_MEMORY = "Reading this file takes more memory than allowed; split it in
 
 _MAX_SENTENCE = 400  # characters; the longest of ours has half
 _OVERHEAD = 2_000_000  # bytes of JSON that are not text: 10,000 pages and their headings
-LOOK_SECONDS = 0.2  # how soon reading ends after it was stopped
 _PARTING = 0.5  # seconds a child keeps to say that recognition took too long
-_GRACE = 5  # seconds after which an orphan of a dead parent ends itself
 
 
 def read_in_child(
@@ -138,20 +134,11 @@ class _Run:
         output = self.folder / "answer.json"
         output.unlink(missing_ok=True)
         told = json.dumps({**ReadLimits.of(self.limits).dumped(), **job})
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app.indexes.sandbox", str(self.path), self.suffix, str(output), told],
-            cwd=ROOT,
-            env={**self.environment, "OMP_THREAD_LIMIT": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # libraries print pieces of the document there
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        arguments = (str(self.path), self.suffix, str(output), told)
         try:
-            status = _wait(process, job["seconds"], self.stopped)
-        finally:
-            _end(process)
+            status = children.run("app.indexes.sandbox", arguments, self.environment, job["seconds"], self.stopped)
+        except children.TookTooLong:
+            raise UnsupportedFile(TOO_LONG, code="timeout") from None
         return _load(output, status, self.limits)
 
 
@@ -163,29 +150,8 @@ def _silent(pages: list[Page], suffix: str) -> UnsupportedFile:
     return UnsupportedFile(reason[:_MAX_SENTENCE], code="no_text")
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float, stopped: Callable[[], bool]) -> int:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not stopped():
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(timeout=min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
-    raise UnsupportedFile(TOO_LONG, code="timeout")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the child's process group, the child itself where there are no groups; nothing if it has ended."""
-    if process.poll() is not None:
-        return
-    if sys.platform != "win32":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-
-
 def _load(output: Path, status: int, limits: IngestionSettings) -> Any:
     """The child's answer as JSON. A child that ended badly is not believed, whatever it wrote."""
-    if sys.platform != "win32" and status in (-signal.SIGXCPU, -signal.SIGALRM):
-        raise UnsupportedFile(TOO_LONG, code="timeout")
     if status != 0 or not output.is_file():
         raise UnsupportedFile(CRASHED, code="damaged")
     if output.stat().st_size > _output_bytes(limits.max_text_chars):
@@ -243,7 +209,7 @@ def main(arguments: list[str]) -> int:
     path, suffix, output = Path(arguments[0]), arguments[1], Path(arguments[2])
     job = json.loads(arguments[3]) if len(arguments) > 3 else {}
     seconds, limits = float(job.get("seconds", 60)), ReadLimits.parsed(job)
-    _limit(math.ceil(seconds), int(job.get("memory_mb", 700)), _output_bytes(limits.max_text_chars))
+    children.bind(math.ceil(seconds), int(job.get("memory_mb", 700)), _output_bytes(limits.max_text_chars))
     tempfile.tempdir = str(output.parent)  # the parent empties it, however this ends
     try:
         answer = _recognise_page(path, suffix, job, limits, seconds) if "page" in job else _read(path, suffix, limits)
@@ -281,24 +247,6 @@ def _recognise_page(path: Path, suffix: str, job: dict[str, Any], limits: ReadLi
 
 def _error(sentence: str, code: str) -> dict[str, Any]:
     return {"error": {"sentence": sentence, "code": code}}
-
-
-def _limit(seconds: int, memory_mb: int, output_bytes: int) -> None:
-    """Bind this process where the system can; Windows has the parent's wall clock alone."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    os.nice(10)  # questions come before uploads
-    signal.alarm(seconds + _GRACE)
-    for kind, soft, hard in (
-        (resource.RLIMIT_AS, memory_mb << 20, memory_mb << 20),
-        (resource.RLIMIT_CPU, seconds, seconds + 1),
-        (resource.RLIMIT_FSIZE, output_bytes, output_bytes),
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        with suppress(ValueError, OSError):  # macOS refuses RLIMIT_AS; a lower hard limit may stand already
-            resource.setrlimit(kind, (soft, hard))
 
 
 if __name__ == "__main__":

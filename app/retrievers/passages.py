@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
@@ -38,6 +38,7 @@ class DocumentRow:
     title: str
     standing: str
     created: datetime
+    as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ def as_citation(source: Source, about: str) -> Citation:
     passage, document = source.passage, source.passage.document
     quote = excerpt(about, passage.chunk.text)
     chunk = passage.holding(quote)
+    at = passage.chunk.text.find(quote)
+    start = passage.chunk.start + at if quote and at >= 0 else None
     return Citation(
         label=source.label,
         document_id=document.id,
@@ -69,6 +71,8 @@ def as_citation(source: Source, about: str) -> Citation:
         quote=quote,
         standing=document.standing,
         as_of=document.as_of,
+        start=start,
+        end=None if start is None else start + len(quote),
     )
 
 

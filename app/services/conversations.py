@@ -13,6 +13,7 @@ from app.errors import AppError, NotFound
 from app.models import DELETING, Artist, Chunk, Conversation, Document, Message, Trace, now
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.explaining import named_passages
 from app.services.idempotency import forget
 from app.services.prompts import HISTORY_MESSAGES, Turn
 from app.services.shapes import ConversationPublic, Listing, MessagePublic
@@ -99,9 +100,10 @@ class ConversationService:
         with self._refusing(principal, "message.trace", message_id), self._db.reading() as session:
             message = self._get_message(session, principal, message_id)
             trace = session.get(Trace, message.trace_id) if message.trace_id else None
-        if trace is None:
-            raise NotFound("This message has no trace; only answers have one.")
-        return trace_public(trace, scores=principal.is_admin)
+            if trace is None:
+                raise NotFound("This message has no trace; only answers have one.")
+            named = named_passages(session, principal, trace.body)
+        return trace_public(trace, scores=principal.is_admin) | {"passages": named}
 
     def feedback(self, principal: Principal, message_id: str, rating: int, reason: str | None = None) -> MessagePublic:
         """1 for a helpful answer, -1 for one that is not."""

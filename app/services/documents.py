@@ -202,6 +202,7 @@ class DocumentService(VersionService):
             if document.kb == "personal":
                 withdraw_document(session, document)
             self._audit.record(session, principal, "document.delete", object_id=document_id)
+        self.deleted(principal, document_id)
         self.wake()
 
     def file(self, principal: Principal, document_id: str) -> tuple[Path, str]:

@@ -22,6 +22,7 @@ from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
+from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
 from app.services.search import SearchService
@@ -41,6 +42,7 @@ class Services:
     artists: ArtistService
     handovers: HandoverService
     documents: DocumentService
+    pages: PageService
     profiles: ProfileService
     search: SearchService
     chat: ChatService

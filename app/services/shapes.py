@@ -150,6 +150,8 @@ class Citation(BaseModel):
     quote: str
     standing: str = "none"
     as_of: date | None = Field(default=None, description="as of the document")
+    start: int | None = Field(default=None, description="where the quote begins, in characters of the page's text")
+    end: int | None = None
     deleted: bool = Field(default=False, description="the document is not here any more")
     replaced: bool = Field(default=False, description="the document is here in a newer version without this passage")
 

@@ -44,6 +44,7 @@ class VersionService(DocumentAccess):
         self._settings, self._quotas, self._at = settings, quotas, at
         self._uploads = data_dir / "uploads"
         self.wake = wake
+        self.deleted: Callable[[Principal, str], None] = lambda _principal, _document_id: None  # told of each deletion
 
     def replace(self, principal: Principal, document_id: str, *, filename: str, source: BinaryIO) -> DocumentPublic:
         """Keep a file as the new version of a document and queue it. The old version answers, as a whole, until the new

@@ -27,9 +27,20 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
 
 
-STYLES = ("style.css", "chat.css", "documents.css", "library.css", "dashboard.css", "admin.css")
+STYLES = ("style.css", "chat.css", "documents.css", "library.css", "viewer.css", "dashboard.css", "admin.css")
 # The last one tells those of the components that all are there.
-SCRIPTS = ("page.js", "rest.js", "dialogs.js", "rows.js", "documents.js", "dashboard.js", "admin.js", "upload.js")
+SCRIPTS = (
+    "page.js",
+    "rest.js",
+    "dialogs.js",
+    "rows.js",
+    "documents.js",
+    "viewer.js",
+    "why.js",
+    "dashboard.js",
+    "admin.js",
+    "upload.js",
+)
 
 
 class _Traces:

@@ -14,7 +14,7 @@ from app.principal import Principal
 from app.services.analytics import AnalyticsPublic
 from app.services.services import Services
 from app.services.shapes import ConversationPublic, DocumentPublic
-from app.ui.documents import doing
+from app.ui.documents import STATUS_WORDS
 from app.ui.format import count, one_line
 from app.ui.shared import PAGES, PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.status import health_html, moment, table
@@ -164,7 +164,7 @@ def documents_html(documents: Sequence[DocumentPublic]) -> str:
         return '<p class="nothing">No documents yet. Add a contract, a bio or a statement.</p>'
     items = "".join(
         f'<li><a href="/app/knowledge">{one_line(one.title)}</a>'
-        f'<span class="facts {escape(one.status)}">{one_line(doing(one))} · {one.created:%d %b %Y}</span></li>'
+        f'<span class="facts {escape(one.status)}">{STATUS_WORDS.get(one.status, one.status)} · {one.created:%d %b %Y}</span></li>'
         for one in documents
     )
     return f"<ul>{items}</ul>"

@@ -104,6 +104,8 @@ GET PATCH DELETE /documents/{document_id}
 POST /documents/{document_id}/retry
 POST /documents/{document_id}/cancel
 GET PUT /documents/{document_id}/file
+GET /documents/{document_id}/pages/{n}
+GET /documents/{document_id}/pages/{n}.png
 POST /search
 GET POST /conversations
 GET PATCH DELETE /conversations/{conversation_id}

@@ -81,7 +81,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 @posix
 def test_processor_time_core_and_file_size_are_limited() -> None:
     script = (
-        "import resource, app.indexes.sandbox as s; s._limit(1, 300, 1000);"
+        "import resource; from app.indexes import children; children.bind(1, 300, 1000);"
         "assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0);"
         "assert resource.getrlimit(resource.RLIMIT_FSIZE) == (1000, 1000)\nwhile True: pass"
     )

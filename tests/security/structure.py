@@ -16,7 +16,8 @@ MAKERS: dict[str, tuple[str, ...]] = {
 FILTER_MAKER = "app.services.search"  # alone calls TenantFilter.for_principal
 # They load what they have a table of: subcommands, readers, clients, a C library's structures.
 LOADERS = (
-    "app.cli", "app.indexes.mail", "app.indexes.pdf", "app.indexes.pdf_headings", "app.indexes.pictures",
+    "app.cli", "app.indexes.mail", "app.indexes.page_pictures", "app.indexes.pdf", "app.indexes.pdf_headings",
+    "app.indexes.pictures",
     "app.indexes.readers", "app.indexes.sheets", "app.indexes.web", "app.indexes.word", "app.llms",
 )  # fmt: skip
 FREE = {"Principal", "Role", "Kind"}

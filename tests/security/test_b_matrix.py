@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from app.principal import local_operator
 from tests.security.town import CANARY, Person, Town, digest, random_id
-from tests.security.verdicts import BODIES, CARRIERS, FORBIDDEN, NAMING, PATHS, PLAIN, ROUTES
+from tests.security.verdicts import BODIES, CARRIERS, FORBIDDEN, NAMING, PATHS, PLACES, PLAIN, ROUTES
 
 THEIRS = [route for route, verdict in ROUTES.items() if verdict == "theirs"]
 WITH_ID = [route for route in ROUTES if ROUTES[route] in ("theirs", "admin") and "{" in route]
@@ -65,14 +65,14 @@ def ask(who: Person | httpx.Client, route: str, identifier: str) -> httpx.Respon
     method, path = route.split(" ")
     client, email = (who.client, who.email) if isinstance(who, Person) else (who, "nobody@example.com")
     body = {name: email if value == "{email}" else value for name, value in BODIES.get(route, {}).items()}
-    address = re.sub(r"\{\w+\}", lambda _: identifier, path)
+    address = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], identifier), path)
     if "file" in body:
         return client.request(method, address, files={"file": ("new.txt", body["file"].encode())})
     return client.request(method, address, json=body or None)
 
 
 def kind_of(route: str) -> str:
-    [name] = re.findall(r"\{(\w+)\}", route)
+    [name] = set(re.findall(r"\{(\w+)\}", route)) - set(PLACES)
     return PATHS[name]
 
 
@@ -88,7 +88,7 @@ def test_every_route_has_its_verdict(town: Town) -> None:
     assert table(town) == set(ROUTES)
     for route, verdict in ROUTES.items():
         names = re.findall(r"\{(\w+)\}", route)
-        assert verdict == "page" or set(names) <= set(PATHS), route
+        assert verdict == "page" or set(names) <= {*PATHS, *PLACES}, route
         assert verdict in ("theirs", "admin", "page") if names else verdict != "theirs", route
 
 
@@ -117,6 +117,9 @@ def test_what_is_anothers_looks_like_what_is_nobodys(town: Town, route: str) -> 
 def test_their_owner_gets_them(town: Town, route: str) -> None:
     """Else the refusals above would show nothing."""
     answer = ask(town.alice, route, town.alice.ids[kind_of(route)])
+    if route.endswith(".png"):  # hers is a text; pictures are asked for in tests/api/test_pages.py
+        assert (answer.status_code, answer.json()["error"]) == (404, "no_picture")
+        return
     assert answer.status_code == 200, answer.text
     assert CANARY in answer.text.lower() or town.alice.ids["chunk"] in answer.text
 
@@ -166,7 +169,7 @@ def test_admin_routes_are_for_admins(town: Town) -> None:
 def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
     """Bob's request with somebody's id in one field, valid in everything else."""
     method, path = route.split(" ")
-    path = re.sub(r"\{(\w+)\}", lambda found: town.bob.ids[PATHS[found[1]]], path)
+    path = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1]) or town.bob.ids[PATHS[found[1]]], path)
     if method == "GET":
         return town.bob.client.get(path, params={field: value})
     given: Any = [town.bob.ids["document"], value] if field == "documents" else value

