@@ -54,11 +54,11 @@ def test_a_misconfiguration_is_named(values: Any, key: str) -> None:
         chat_model(LLMSettings.model_validate(values))
 
 
-def test_an_unknown_openai_model_is_named_with_the_mend() -> None:
-    model = chat_model(LLMSettings.model_validate({"api_key": "k", "model": "gpt-99"}))
-    assert model
-    with pytest.raises(ConfigError, match="gpt-99.*openai_like"):
-        _ = model.llm
+def test_an_openai_model_newer_than_the_package_is_asked_all_the_same(openai_server: OpenAIServer) -> None:
+    model = make(openai_server, provider="openai", model="gpt-99", api_key="sk-1", context_tokens=4096)
+    assert ask(model) == "I cannot find that in your documents."
+    assert openai_server.chats[0].body["model"] == "gpt-99"
+    assert model.llm.metadata.context_window == 4096
 
 
 def test_importing_and_choosing_a_model_does_not_import_openai() -> None:
