@@ -48,10 +48,11 @@ class Manager:
         scope = self.services.search.scope(principal, None, artist_id)
         keep = self._keeping(principal, artist_id)
         profile = self.services.profiles.as_text(principal) if principal else ""
-        answerer = Answerer(self.services.model, self.services.chat.encoder, profile=profile)
+        grant = self.services.model.grant_now()
+        answerer = Answerer(grant.model, self.services.chat.encoder, profile=profile, grant=grant)
         return build_router(
             lambda intent: self.services.search.retriever(scope, intent, keep=keep),
-            self.services.search.selector(None),
+            self.services.search.selector(None, model=grant.model),
             answerer.write,
         )
 

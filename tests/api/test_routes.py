@@ -82,7 +82,7 @@ def test_health_is_503_when_nothing_can_be_answered(
     assert (answer.status_code, answer.json()["status"]) == (503, "down")
 
 
-# Design 6, and what has joined it. Missing are plans, analytics, pages and the admin's models, which are not built yet.
+# Design 6, and what has joined it. Missing are plans, analytics, and pages, which are not built yet.
 SURFACE = """
 GET /health
 POST /auth/register
@@ -116,6 +116,10 @@ DELETE /account
 GET /admin/users
 PATCH /admin/users/{user_id}
 GET /admin/system
+GET PUT /admin/models
+POST /admin/models/test
+GET /admin/usage
+GET /admin/usage.csv
 """
 
 

@@ -32,6 +32,8 @@ ROUTES: dict[str, str] = {
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
     "GET /api/audit": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
+    "GET /api/admin/models": "admin", "PUT /api/admin/models": "admin", "POST /api/admin/models/test": "admin",
+    "GET /api/admin/usage": "admin", "GET /api/admin/usage.csv": "admin",
     "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
     "POST /logout": "page", "GET /static/{name}": "page", "GET /favicon.ico": "page",
     "GET /login/oidc/{name}": "page", "GET /login/oidc/{name}/callback": "page",
@@ -52,6 +54,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
+    "PUT /api/admin/models": {"provider": "none"},
+    "POST /api/admin/models/test": {"provider": "none"},
 }
 
 # Fields of queries and bodies that name something -> what, by route. None: a place within the caller's own list.
@@ -81,7 +85,8 @@ FORBIDDEN = {("GET /api/audit", "user"), ("GET /api/admin/users", "after")}  # 4
 PLAIN = {
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
-    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key",
+    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "provider", "base_url", "model", "key",
+    "monthly_cap", "cap_unit", "currency", "price_in", "price_out", "from", "to",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -109,4 +114,6 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/messages": {"text": "Hello"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
+    "PUT /api/admin/models": {"provider": "none"},
+    "POST /api/admin/models/test": {"provider": "none"},
 }
