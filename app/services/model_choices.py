@@ -151,3 +151,8 @@ def place(provider: str, base_url: str | None) -> str:
 
 def host_of(address: str | None) -> str:
     return urlsplit(address or "").hostname or ""
+
+
+def server_of(address: str | None) -> str:
+    """Host and port, to be shown: without a path, a name or a password."""
+    return urlsplit(address or "").netloc.rpartition("@")[2]

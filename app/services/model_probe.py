@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.llm_breaker import About, ModelUnavailable
 from app.llms import OPENAI_URL, ChatModel, chat_model
 from app.services import model_choices
-from app.services.model_choices import host_of
+from app.services.model_choices import server_of
 
 TRY_SECONDS = 15.0  # a model on this machine may have to be read from the disk first
 OLLAMA_SECONDS = 1.0  # on this machine: it answers in milliseconds or is not there
@@ -65,7 +65,7 @@ async def try_model(settings: LLMSettings) -> Tried:
         return Tried(works=False, about="request", sentence=error.sentence, model=None, models=[])
     if model is None:
         return Tried(works=True, about="fine", sentence=NOTHING_TO_TRY, model=None, models=[])
-    host = host_of(settings.base_url or OPENAI_URL) or "The server"
+    host = server_of(settings.base_url or OPENAI_URL) or "The server"
     about, seconds = await _ask(model)
     names = await _names(model)
     await model.aclose()

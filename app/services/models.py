@@ -18,7 +18,7 @@ from app.llms import chat_model
 from app.models import ModelChoice, new_id, now
 from app.principal import Principal
 from app.services.audit import AuditLog
-from app.services.model_choices import Choices, Current, Provider, host_of, place
+from app.services.model_choices import Choices, Current, Provider, place, server_of
 from app.services.model_probe import Ollama, Tried, find_ollama, try_model
 from app.services.model_slot import ModelSlot
 
@@ -191,7 +191,7 @@ class ModelService:
             choice=_choice(row),
             in_force=why or writer(current),
             works=why is None,
-            notes=[] if private else [NOT_ENCRYPTED.format(host=host_of(address))],
+            notes=[] if private else [NOT_ENCRYPTED.format(host=server_of(address))],
             settings=_settings_sentence(self._choices),
             openai_key_in_settings=self._choices.openai_key_is_set(),
             ollama=await find_ollama(),
@@ -203,8 +203,10 @@ def writer(current: Current) -> str:
     """Who writes the answers, in a sentence."""
     if (model := current.model) is None:
         return NONE_SET_UP
-    name = model.model if model.model != "auto" else "the first model there"
-    return f"Answers are written by {name} at {host_of(model.settings.base_url)}."
+    server = server_of(model.settings.base_url)
+    if model.model == "auto":
+        return f"Answers are written by the first model that {server} offers."
+    return f"Answers are written by {model.model} at {server}."
 
 
 def _settings_sentence(choices: Choices) -> str:

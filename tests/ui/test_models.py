@@ -98,7 +98,7 @@ def test_a_model_is_tested_chosen_and_in_force(site: Api, visitor: Visit) -> Non
     site.llm.script(key=KEY, models=["tiny-chat", "other-chat"])
     admin = visitor(role="admin")
     page = opened(admin.open(PAGE))
-    expect(page.get_by_text("Answers are written by tiny-chat at 127.0.0.1.")).to_have_count(2)
+    expect(page.get_by_text(f"Answers are written by tiny-chat at 127.0.0.1:{site.llm.port}.")).to_have_count(2)
     expect(page.get_by_role("radio", name="As in config.yaml")).to_be_checked()
     expect(address(page)).to_be_hidden()
 
@@ -109,13 +109,13 @@ def test_a_model_is_tested_chosen_and_in_force(site: Api, visitor: Visit) -> Non
     expect(page.get_by_text("refused the key")).to_be_visible()
     page.get_by_label("Key", exact=True).fill(KEY)
     page.get_by_role("button", name="Test").click()
-    expect(page.get_by_text(re.compile("tiny-chat at 127.0.0.1 answered in .* seconds"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"tiny-chat at 127.0.0.1:\d+ answered in .* seconds"))).to_be_visible()
     page.get_by_role("button", name="other-chat").click()
     expect(page.get_by_label("Model", exact=True)).to_have_value("other-chat")
     page.get_by_label("At most").fill("2.000.000")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved. It is in force now.")).to_be_visible()
-    expect(page.locator(".now")).to_have_text("Answers are written by other-chat at 127.0.0.1.")
+    expect(page.locator(".now")).to_have_text(f"Answers are written by other-chat at 127.0.0.1:{site.llm.port}.")
     expect(page.locator(".used")).to_contain_text("of 2,000,000 tokens at most")
 
     opened(admin.open(PAGE))
@@ -125,7 +125,7 @@ def test_a_model_is_tested_chosen_and_in_force(site: Api, visitor: Visit) -> Non
     assert KEY not in page.content()
     assert not admin.scrolls_sideways()
     page.get_by_role("button", name="Test").click()
-    expect(page.get_by_text("other-chat at 127.0.0.1 answered")).to_be_visible()
+    expect(page.get_by_text(re.compile("other-chat at .* answered"))).to_be_visible()
 
 
 def test_on_a_phone_ollama_is_found_and_chosen_by_keyboard(site: Api, visitor: Visit) -> None:
@@ -146,7 +146,7 @@ def test_on_a_phone_ollama_is_found_and_chosen_by_keyboard(site: Api, visitor: V
     assert not admin.scrolls_sideways()
     page.get_by_role("textbox", name="Model").press("Enter")
     expect(page.get_by_text("Saved. It is in force now.")).to_be_visible()
-    expect(page.locator(".now")).to_have_text("Answers are written by qwen3:8b at 127.0.0.1.")
+    expect(page.locator(".now")).to_contain_text("Answers are written by qwen3:8b at 127.0.0.1:")
 
 
 def test_a_month_that_is_used_up_is_shown_and_said(site: Api, visitor: Visit) -> None:
@@ -194,10 +194,10 @@ def test_what_cannot_be_used_is_said_and_the_key_goes_nowhere_else(site: Api, vi
     address(page).fill("http://10.1.2.3:8000/v1")
     expect(page.get_by_text("A key is kept, sealed.")).to_be_hidden()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("What goes to 10.1.2.3 is not encrypted on its way")).to_be_visible()
+    expect(page.get_by_text("What goes to 10.1.2.3:8000 is not encrypted on its way")).to_be_visible()
     choose(page, "As in config.yaml")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Answers are written by tiny-chat at 127.0.0.1.")).to_have_count(2)
+    expect(page.get_by_text(f"Answers are written by tiny-chat at 127.0.0.1:{site.llm.port}.")).to_have_count(2)
     refused(admin, 422, 422)
 
 
