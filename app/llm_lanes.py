@@ -32,7 +32,7 @@ class Lanes:
     @asynccontextmanager
     async def in_use(self) -> AsyncIterator[Lane]:
         """This loop's lane for one call; the last call of a retired model closes it."""
-        lane = await self._ready()
+        lane = await self.ready()
         lane.users += 1
         try:
             yield lane
@@ -64,7 +64,7 @@ class Lanes:
         if self._retired and lane is not None and not lane.users:
             await self.aclose()
 
-    async def _ready(self) -> Lane:
+    async def ready(self) -> Lane:
         """This loop's lane, the import done in a thread, so that the loop goes on, and closed when the loop ends."""
         if asyncio.get_running_loop() not in self._lanes:
             await asyncio.to_thread(importlib.import_module, "llama_index.llms.openai_like")

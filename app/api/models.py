@@ -30,7 +30,7 @@ async def models(principal: PrincipalDep, services: ServicesDep) -> ModelsPublic
 @router.put(
     "/models",
     operation_id="choose_model",
-    responses=told(422),
+    responses=told(409, 422),
     summary="Choose the language model; it takes effect without a restart",
 )
 async def choose(body: ModelUpdate, principal: PrincipalDep, services: ServicesDep) -> ModelsPublic:

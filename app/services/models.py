@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from app.config import is_private_way
 from app.db import Database
-from app.errors import AppError, Forbidden
+from app.errors import AppError, Conflict, Forbidden
 from app.llms import chat_model
 from app.models import ModelChoice, new_id, now
 from app.principal import Principal
@@ -116,7 +117,10 @@ class ModelService:
 
     async def change(self, principal: Principal, wanted: ModelUpdate) -> ModelsPublic:
         """Save a choice. This process has it at once, others within seconds; answers under way end with what they began."""
-        await asyncio.to_thread(self._save, principal, wanted)
+        try:
+            await asyncio.to_thread(self._save, principal, wanted)
+        except IntegrityError:  # the first choice of all, saved twice at one moment
+            raise Conflict("Another admin saved a choice at this moment; look at it, then save yours.") from None
         await asyncio.to_thread(self._slot.refresh)
         return await self._public()
 

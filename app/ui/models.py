@@ -33,7 +33,8 @@ def build_models(services: Services) -> gr.HTML:
 def _provider(value: str, title: str, about: str) -> str:
     return (
         f'<label class="choice"><input type="radio" name="provider" value="{value}" aria-labelledby="name-{value}" '
-        f'aria-describedby="about-{value}"><span><b id="name-{value}">{title}</b><small id="about-{value}">{about}</small></span></label>'
+        f'aria-describedby="about-{value}"><span><b id="name-{value}">{title}</b>'
+        f'<small id="about-{value}">{about}</small></span></label>'
     )
 
 

@@ -87,6 +87,9 @@ def test_a_choice_is_in_force_at_once_and_the_settings_again(services: Services,
     assert answer(services, lena) == "Seventeen percent [P1]."
     parts = asyncio.run(services.health.report())["components"]
     assert parts["language_model"]["status"] == "ok"
+    save(services, admin, provider="compatible", base_url="http://127.0.0.1:1/v1")
+    parts = asyncio.run(services.health.report())["components"]
+    assert parts["language_model"]["status"] == "down", "what is remembered for a minute was another model's"
     assert save(services, admin, provider="none").in_force == NONE_SET_UP
     assert answer(services, lena).startswith(NO_MODEL)
     save(services, admin, **at(openai_server))

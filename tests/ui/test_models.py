@@ -16,7 +16,7 @@ from sqlalchemy import delete
 from app.models import ModelChoice, Usage, now
 from app.services import model_choices
 from app.services.services import Services
-from app.ui import application
+from app.ui import knowledge
 from app.ui.models import build_models
 from app.ui.shared import header
 from tests.api.conftest import Api
@@ -69,7 +69,7 @@ def ollama() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, models_dir: Path, ollama: str) -> Iterator[Api]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(application.knowledge, "build", page_of_models)
+        patch.setattr(knowledge, "build", page_of_models)
         patch.setattr(model_choices, "OLLAMA", ollama)
         with served(tmp_path_factory.mktemp("data"), models_dir) as made:
             yield made
