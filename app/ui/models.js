@@ -3,7 +3,8 @@
   const ADDRESS = "/api/admin/models";
   const NO_ANSWER = "The server did not answer; try again.";
 
-  const number = (value) => value.toLocaleString("en", { maximumFractionDigits: 2 });
+  const number = (value) => value.toLocaleString("en", { maximumFractionDigits: 0 });
+  const money = (value, currency) => `${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })} ${currency}`;
 
   const asked = async (method, path, body) => {
     const request = { method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body) };
@@ -103,9 +104,11 @@
 
     const showMonth = (choice, month) => {
       one(".month").hidden = false;
-      const cost = choice.price_in === null && choice.price_out === null && !month.cost ? "" : `, ${number(month.cost)} ${choice.currency}`;
-      const of = choice.monthly_cap === null ? "" : ` of ${number(choice.monthly_cap)} ${choice.cap_unit === "money" ? choice.currency : "tokens"} at most`;
-      const used = choice.cap_unit === "money" && of ? `${number(month.cost)} ${choice.currency}${of} (${number(month.tokens)} tokens)` : `${number(month.tokens)} tokens${of}${cost}`;
+      const priced = choice.price_in !== null || choice.price_out !== null || month.cost > 0;
+      const tokens = `${number(month.tokens)} tokens`;
+      const cost = money(month.cost, choice.currency);
+      const most = choice.monthly_cap === null ? "" : choice.cap_unit === "money" ? money(choice.monthly_cap, choice.currency) : `${number(choice.monthly_cap)} tokens`;
+      const used = most && choice.cap_unit === "money" ? `${cost} of ${most} at most, for ${tokens}` : `${tokens}${most && ` of ${most} at most`}${priced ? `, for ${cost}` : ""}`;
       one(".used").textContent = `${used}.${month.reached ? " The limit is used up: raise it to have answers written again." : ""}`;
       const bar = one(".bar");
       bar.hidden = month.share === null;

@@ -20,8 +20,10 @@ from sqlmodel import select
 
 from app.archive import backup, restore
 from app.auth.secrets import load_secret
+from app.config import LLMSettings
 from app.db import Database
 from app.errors import AppError, Forbidden
+from app.llms import OPENAI_URL, chat_model
 from app.models import AuditEvent, ModelChoice
 from app.principal import Principal
 from app.services import model_choices, model_probe
@@ -337,6 +339,31 @@ def test_a_redirect_takes_the_key_nowhere(services: Services, admin: Principal, 
         said = test(services, admin, **at(openai_server, key=KEY))
         assert said.about == "elsewhere"
         assert thief.requests == []
+
+
+@pytest.mark.parametrize(
+    ("configured", "key", "sent"),
+    [
+        ({}, "sk-zqxproviderkey4711", "sk-zqxproviderkey4711"),
+        ({"api_key": "of-the-settings"}, None, "of-the-settings"),
+        ({"api_key": "of-the-settings"}, "sk-zqxproviderkey4711", "sk-zqxproviderkey4711"),
+        ({"api_key": "of-another", "base_url": "http://127.0.0.1:9/v1"}, None, None),
+    ],
+)
+def test_openai_is_asked_at_its_own_address(
+    services: Services, configured: dict[str, str], key: str | None, sent: str | None
+) -> None:
+    choices = Choices(
+        services.db, LLMSettings.model_validate({**configured, "max_tokens": 77}), services.models._choices.vault
+    )
+    settings = choices.settings_of("openai", None, "gpt-4o", key)
+    assert (settings.api_key.get_secret_value() if settings.api_key else None) == sent
+    assert choices.openai_key_is_set() == ("api_key" in configured and "base_url" not in configured)
+    assert (settings.provider, settings.base_url, settings.model, settings.max_tokens) == ("openai", None, "gpt-4o", 77)
+    if sent is not None:
+        model = chat_model(settings)
+        assert model is not None
+        assert model.settings.base_url == OPENAI_URL
 
 
 def test_what_is_not_encrypted_on_its_way_is_said(services: Services, admin: Principal) -> None:
