@@ -138,6 +138,7 @@ class ChatModel:
                 call.told = answer.told
                 await answer.aclose()
         if not deltas:
+            call.failed = True
             raise ModelUnavailable(EMPTY, about="empty")
         self._log_answer(started, deltas)
 
@@ -195,14 +196,14 @@ class ChatModel:
     async def _noted(self, call: Call, messages: Sequence[ChatMessage]) -> AsyncIterator[None]:
         """One call under the breaker's eyes; how it ended stands in `call`."""
         call.asked = messages
-        with self._breaker.watch():
-            async with self._lanes.in_use():
-                call.sent = True
-                try:
+        try:
+            with self._breaker.watch():
+                async with self._lanes.in_use():
+                    call.sent = True
                     yield
-                except AppError:
-                    call.failed = True
-                    raise
+        except AppError:
+            call.failed = True
+            raise
 
     async def _first(self, messages: Sequence[ChatMessage], deadline: float) -> tuple[Answer, str | None]:
         """An answer under way and its first delta ("" when the model thinks first, None when it says nothing)."""

@@ -182,6 +182,7 @@ def test_a_lost_secret_is_said_and_the_sources_speak(
     assert "paste the key again" in why
     assert started.get() is None
     assert (why == KEY_LOST) == (harm == "lost")
+    assert file.exists() == (harm == "damaged"), "nothing new is made in its place"
     services.model._take(started.current)
     assert answer(services, lena).startswith(f"{why} These are the sources' own words.")
     assert answer(services, lena, "Write me a bio") == f"Writing and feedback need a language model. {why}"

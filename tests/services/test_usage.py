@@ -35,8 +35,11 @@ Both = tuple[Services, OpenAIServer]
 
 
 @pytest.fixture(autouse=True)
-def _a_new_month(services_with_model: Both) -> Iterator[None]:
+def _a_new_month(services_with_model: Both, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """And patience with intents: one that is late is estimated, as what the server did with it is not known."""
     services, server = services_with_model
+    patient = services.settings.llm.model_copy(update={"intent_seconds": 20.0})
+    monkeypatch.setattr(services.search, "_settings", services.settings.model_copy(update={"llm": patient}))
     server.script(lambda body: default_reply(body) if not body.get("stream") else "Seventeen percent [P1].")
     for kind in (Usage, AnswerTime, ModelChoice):
         with services.db.session() as session:
@@ -125,6 +128,10 @@ def test_a_failure_is_counted_and_costs_nothing(services_with_model: Both, lena:
     assert "did not answer" in ask(services, lena)
     [row] = rows(services)
     assert (row.tokens_in, row.tokens_out, row.answers, row.failures) == (0, 0, 0, 1)
+    server.script(lambda body: default_reply(body) if not body.get("stream") else "")
+    assert "empty answer" in ask(services, lena)
+    [row] = rows(services)
+    assert (row.answers, row.failures) == (0, 2)
 
 
 def test_a_month_that_is_used_up_leaves_it_to_the_sources(services_with_model: Both, lena: Principal) -> None:
