@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import aclosing, closing
 from datetime import date, timedelta
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import delete
@@ -199,6 +201,9 @@ def test_a_deleted_account_leaves_the_sum_and_no_name(services_with_model: Both)
     for _ in range(2):
         with services.db.session() as session:
             record(session, gone.user_id, Grant(name=lambda: "m", answers=[Call(told=(3, 4))]))
+    with services.accounts.export(gone) as file, ZipFile(file) as archive:
+        [taken] = json.loads(archive.read("usage.json"))
+    assert (taken["model"], taken["tokens_in"], taken["answers"]) == ("m", 6, 2)
     services.accounts.delete(gone)
     with services.db.session() as session:
         assert session.get(User, gone.user_id) is None
