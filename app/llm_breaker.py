@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Literal
 
 import httpx
 from loguru import logger
@@ -19,26 +20,39 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds; the openai package's INITIAL_R
 RETRIED = {408, 409, 429}  # and every 5xx, as the openai package does
 OURS = {400, 413, 422}  # the request was at fault, not the provider
 
-EMPTY = "The language model returned an empty answer; ask again, or set llm.model to another model."
-UNREACHABLE = "The language model does not answer; check that its server runs and that llm.base_url is right."
-MALFORMED = "The language model's server does not speak the OpenAI protocol; check llm.base_url (it often ends in /v1)."
+# An admin chooses the model on the admin page, or in llm.* of config.yaml where nothing is chosen there.
+EMPTY = "The language model returned an empty answer; ask again, or an admin chooses another model."
+UNREACHABLE = "The language model does not answer; check that its server runs and that its address is right."
+MALFORMED = "The language model's server does not speak the OpenAI protocol; check its address (it often ends in /v1)."
+ELSEWHERE = "The language model's address leads to another one, which is not followed; set the one it leads to."
 REPORTED = "The language model's server reported an error; ask again in a minute."
 RESTING = "The language model failed several times in a row and is being given a rest; ask again shortly."
 STATUS = {
-    400: "The language model refused the request, which may be too long for it; shorten it or set a larger llm.model.",
-    401: "The language model's provider refused the key; set a valid OPENAI_API_KEY (llm.api_key) and start again.",
+    400: "The language model refused the request, which may be too long for it; shorten it or choose a larger model.",
+    401: "The language model's provider refused the key; an admin can paste a valid one on the admin page.",
     402: "The account at the language model's provider has no credit left; top it up.",
-    403: "The key may not use this language model; allow it at the provider or set llm.model to another.",
-    404: "The language model's server does not know the model '{model}'; set llm.model to one it serves.",
+    403: "The key may not use this language model; allow it at the provider or choose another model.",
+    404: "The language model's server does not know the model '{model}'; an admin can choose one that it serves.",
     413: "The request is too long for the language model; shorten it.",
     429: "The language model's rate limit or quota is used up; wait a little, or raise the quota at the provider.",
 }
+
+About = Literal["key", "credit", "forbidden", "model", "limit", "request", "unreachable", "protocol", "elsewhere", "slow",
+                "empty", "other"]  # fmt: skip
+_ABOUT: dict[int, About] = {
+    400: "request", 401: "key", 402: "credit", 403: "forbidden", 404: "model", 413: "request", 422: "request", 429: "limit",
+}  # fmt: skip
 
 
 class ModelUnavailable(Unavailable):
     """No answer could be had. Says nothing about the provider's health unless it is a `ProviderFault`."""
 
     code = "provider_unavailable"
+
+    def __init__(self, sentence: str, *, about: About = "other", retry_after: int | None = None) -> None:
+        """`about`: what is wrong, for whoever sets the model up."""
+        super().__init__(sentence, retry_after=retry_after)
+        self.about = about
 
 
 class ProviderFault(ModelUnavailable):
@@ -108,12 +122,15 @@ def explain(error: Exception, model: str) -> ModelUnavailable:
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
         kind = ModelUnavailable if status in OURS else ProviderFault
+        if 300 <= status < 400:
+            return ProviderFault(ELSEWHERE, about="elsewhere")
         sentence = STATUS.get(status, REPORTED).format(model=model)
         pause = _asked_pause(error.response)
-        return kind(sentence, retry_after=None if pause is None else math.ceil(pause))
+        about = _ABOUT.get(status, "other")
+        return kind(sentence, about=about, retry_after=None if pause is None else math.ceil(pause))
     if isinstance(error, (openai.APIConnectionError, httpx.HTTPError)):
-        return ProviderFault(UNREACHABLE)
-    return ProviderFault(REPORTED if type(error) is openai.APIError else MALFORMED)
+        return ProviderFault(UNREACHABLE, about="unreachable")
+    return ProviderFault(REPORTED) if type(error) is openai.APIError else ProviderFault(MALFORMED, about="protocol")
 
 
 def pause_before_retry(error: Exception, tried: int) -> float | None:

@@ -6,15 +6,15 @@ Importing this module is cheap; LlamaIndex's OpenAI packages (1.7 s) are importe
 from __future__ import annotations
 
 import asyncio
-import importlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from loguru import logger
 
 from app.config import LLMSettings
-from app.errors import ConfigError
+from app.errors import AppError, ConfigError
 from app.llm_breaker import (
     EMPTY,
     Breaker,
@@ -25,7 +25,8 @@ from app.llm_breaker import (
     failures,
     pause_before_retry,
 )
-from app.llm_client import Answer, Lane, close_with_loop, key_of, open_client
+from app.llm_client import Answer, Call, Lane, close_with_loop, key_of, open_client, told_tokens
+from app.llm_lanes import Lanes
 
 if TYPE_CHECKING:
     from llama_index.core.llms import ChatMessage, ChatResponse
@@ -47,11 +48,8 @@ def _openai(settings: LLMSettings, model: str, client: AsyncOpenAI) -> OpenAI:
     try:
         llm = OpenAI(**_arguments(settings, model, client))
         _ = llm.metadata  # raises ValueError for a model this package does not list
-    except ValueError:
-        raise ConfigError(
-            f"LlamaIndex does not know the OpenAI model '{model}'; correct llm.model, "
-            f"or set llm.provider to openai_like and llm.base_url to {OPENAI_URL}."
-        ) from None
+    except ValueError:  # newer than the package, or not OpenAI's: the provider itself says so
+        return _openai_like(settings, model, client)
     return llm
 
 
@@ -95,7 +93,12 @@ class ChatModel:
         default = OPENAI_MODEL if self.provider == "openai" else None
         self._model = default if settings.model == "auto" else settings.model
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_seconds)
-        self._lanes: dict[asyncio.AbstractEventLoop | None, Lane] = {}
+        self._lanes = Lanes(self._open_lane)
+        self._tells_usage = True  # until the provider refuses to be asked for it
+
+    @property
+    def settings(self) -> LLMSettings:
+        return self._settings
 
     @property
     def model(self) -> str:
@@ -111,14 +114,15 @@ class ChatModel:
         """
         return self._lane().llm
 
-    async def stream(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
+    async def stream(self, messages: Sequence[ChatMessage], call: Call | None = None) -> AsyncGenerator[str, None]:
         """Text deltas, never empty. Closing the generator, or cancelling, closes the provider's HTTP stream at once.
+        What it took is noted in `call`.
 
         Raises `ModelUnavailable` before the first delta (after retries, within `first_token_seconds`) and
         `BrokenAnswer` after it (also when the whole takes longer than `timeout_seconds`).
         """
-        with self._breaker.watch():
-            await self._ready()
+        call = call or Call()
+        async with self._noted(call, messages):
             started = asyncio.get_running_loop().time()
             end = started + self._settings.timeout_seconds
             answer, delta = await self._first(messages, min(started + self._settings.first_token_seconds, end))
@@ -127,62 +131,101 @@ class ChatModel:
                 while delta is not None:
                     if delta:
                         deltas += 1
+                        call.said.append(delta)
                         yield delta
                     delta = await self._following(answer, end, began=deltas > 0)
             finally:
+                call.told = answer.told
                 await answer.aclose()
         if not deltas:
-            raise ModelUnavailable(EMPTY)
+            call.failed = True
+            raise ModelUnavailable(EMPTY, about="empty")
         self._log_answer(started, deltas)
 
-    async def complete(self, messages: Sequence[ChatMessage], *, seconds: float, max_tokens: int) -> str:
+    async def complete(
+        self, messages: Sequence[ChatMessage], *, seconds: float, max_tokens: int, call: Call | None = None
+    ) -> str:
         """The whole answer, within `seconds` including retries. Raises `ModelUnavailable`.
 
         Running out of `seconds` is no fault in the breaker's eyes: the limit is the caller's.
         """
 
+        call = call or Call()
+
         async def attempt() -> str:
             llm = await self._named()
             # A copy, because LlamaIndex lets the model's own max_tokens override a call's; it shares the client.
             reply = await llm.model_copy(update={"max_tokens": max_tokens}).achat(messages)
+            call.told = told_tokens(reply.raw)
             return reply.message.content or ""
 
-        with self._breaker.watch():
-            await self._ready()
+        async with self._noted(call, messages):
             started = asyncio.get_running_loop().time()
-            slow = ModelUnavailable(f"The language model took longer than {seconds:g} seconds; ask again shortly.")
+            late = f"The language model took longer than {seconds:g} seconds; ask again shortly."
+            slow = ModelUnavailable(late, about="slow")
             text = await self._patiently(attempt, started + seconds, slow, self._settings.retries)
+        call.said.append(text)
         if not text.strip():
-            raise ModelUnavailable(EMPTY)
+            raise ModelUnavailable(EMPTY, about="empty")
         self._log_answer(started, 1)
         return text
 
     async def check(self) -> float:
         """Milliseconds the provider takes to list its models, once, past the breaker. Raises `ModelUnavailable`."""
-        lane = await self._ready()
         loop = asyncio.get_running_loop()
         started = loop.time()
-        slow = ProviderFault(f"The language model's server took longer than {CHECK_SECONDS:g} seconds; check its load.")
-        await self._patiently(lane.model_names, started + CHECK_SECONDS, slow, retries=0)
+        await self.names()
         return (loop.time() - started) * 1000
+
+    async def names(self) -> list[str]:
+        """The models that the provider lists, asked once, past the breaker. Raises `ModelUnavailable`."""
+        late = f"The language model's server took longer than {CHECK_SECONDS:g} seconds; check its load."
+        async with self._lanes.in_use() as lane:
+            deadline = asyncio.get_running_loop().time() + CHECK_SECONDS
+            return await self._patiently(lane.model_names, deadline, ProviderFault(late, about="slow"), retries=0)
 
     async def aclose(self) -> None:
         """Closes this event loop's connections; a later call opens new ones."""
-        lane = self._lanes.pop(asyncio.get_running_loop(), None)
-        if lane:
-            await lane.client.close()
-            await lane.keeper.aclose()
+        await self._lanes.aclose()
+
+    def retire(self) -> None:
+        """Another model has taken this one's place: close the connections as soon as no call uses them. From any thread."""
+        self._lanes.retire()
+
+    @asynccontextmanager
+    async def _noted(self, call: Call, messages: Sequence[ChatMessage]) -> AsyncIterator[None]:
+        """One call under the breaker's eyes; how it ended stands in `call`."""
+        call.asked = messages
+        try:
+            with self._breaker.watch():
+                async with self._lanes.in_use():
+                    call.sent = True
+                    yield
+        except AppError:
+            call.failed = True
+            raise
 
     async def _first(self, messages: Sequence[ChatMessage], deadline: float) -> tuple[Answer, str | None]:
         """An answer under way and its first delta ("" when the model thinks first, None when it says nothing)."""
 
         async def attempt() -> tuple[Answer, str | None]:
             llm = await self._named()
-            answer = Answer(cast("AsyncGenerator[ChatResponse, None]", await llm.astream_chat(messages)))
+            if not self._tells_usage:
+                return await begin(llm)
+            try:
+                return await begin(llm, stream_options={"include_usage": True})
+            except failures() as error:
+                if "stream_options" not in str(error):
+                    raise
+            self._tells_usage = False  # a server that does not know the option
+            return await begin(llm)
+
+        async def begin(llm: OpenAI, **options: Any) -> tuple[Answer, str | None]:
+            answer = Answer(cast("AsyncGenerator[ChatResponse, None]", await llm.astream_chat(messages, **options)))
             return answer, await answer.next()  # an error or a cancellation in here closes the response on its way out
 
-        slow = ProviderFault("The language model is taking too long to begin; ask again, or set a faster llm.model.")
-        return await self._patiently(attempt, deadline, slow, self._settings.retries)
+        late = "The language model is taking too long to begin; ask again, or an admin chooses a faster one."
+        return await self._patiently(attempt, deadline, ProviderFault(late, about="slow"), self._settings.retries)
 
     async def _following(self, answer: Answer, deadline: float, *, began: bool) -> str | None:
         kind = BrokenAnswer if began else ProviderFault
@@ -228,35 +271,21 @@ class ChatModel:
         if self._model is None:
             names = await lane.model_names()
             if not names:
-                raise ModelUnavailable("The language model's server has no model; load one there or set llm.model.")
+                raise ModelUnavailable(
+                    "The language model's server has no model; load one there or choose one.", about="model"
+                )
             self._model = names[0]
             lane.llm.model = self._model
         return lane.llm
 
-    async def _ready(self) -> Lane:
-        """This loop's lane, the import done in a thread, so that the loop goes on, and closed when the loop ends."""
-        if asyncio.get_running_loop() not in self._lanes:
-            await asyncio.to_thread(importlib.import_module, "llama_index.llms.openai_like")
-        lane = self._lane()
-        if not lane.kept:
-            lane.kept = True
-            await anext(lane.keeper)
-        return lane
-
     def _lane(self) -> Lane:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
-        if loop not in self._lanes:
-            for ended in [key for key in list(self._lanes) if key is not None and key.is_closed()]:
-                self._lanes.pop(ended, None)
-            client = open_client(self._settings)
-            llm = PROVIDERS[self.provider](self._settings, self.model, client)
-            self._lanes[loop] = Lane(client, llm, close_with_loop(client))
-        lane = self._lanes[loop]
+        lane = self._lanes.here()
         lane.llm.model = self.model
         return lane
+
+    def _open_lane(self) -> Lane:
+        client = open_client(self._settings)
+        return Lane(client, PROVIDERS[self.provider](self._settings, self.model, client), close_with_loop(client))
 
     def _log_answer(self, started: float, deltas: int) -> None:
         milliseconds = round((asyncio.get_running_loop().time() - started) * 1000)

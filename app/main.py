@@ -23,7 +23,6 @@ from app.indexes.knowledge import KnowledgeIndexes
 from app.indexes.model_files import tokenizer_file
 from app.indexes.server_engine import ServerEngine
 from app.indexes.writer import IndexWriter
-from app.llms import chat_model
 from app.retrievers.knowledge import Searcher
 from app.services.access_log import AccessLog
 from app.services.accounts import AccountService
@@ -38,6 +37,9 @@ from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion, at_nothing
+from app.services.model_choices import Choices, Vault
+from app.services.model_slot import ModelSlot
+from app.services.models import ModelService
 from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
@@ -46,6 +48,7 @@ from app.services.seed import load_seed
 from app.services.services import Services
 from app.services.sessions import SessionService
 from app.services.system import SystemService
+from app.services.usage import UsageService
 from app.services.users import UserService
 from app.services.watch import SessionWatch
 
@@ -104,7 +107,8 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         indexes.open(chunker.stamp)
         sql = ThreadPoolExecutor(SQL_THREADS, thread_name_prefix="sql")
         opened.callback(sql.shutdown)
-        model = chat_model(settings.llm)
+        choices = Choices(db, settings.llm, Vault(settings.data.dir / "secrets" / "models.key", load_secret))
+        model = ModelSlot(db, choices, chunker.count)
         profiles, sessions = ProfileService(db), SessionService(db, settings.auth)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
         cross_encoder = open_cross_encoder(settings)
@@ -148,6 +152,8 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             ingestion=ingestion,
             reconciler=reconciler,
             model=model,
+            models=ModelService(db, audit, choices, model),
+            usage=UsageService(db, audit, choices),
             close=opened.pop_all().close,
         )
 
@@ -184,8 +190,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         finally:
             warming.cancel()
             await asyncio.to_thread(worker.stop)
-            if made.model is not None:
-                await made.model.aclose()
+            await made.model.aclose()
             if services is None:
                 await asyncio.to_thread(made.close)
 
@@ -219,9 +224,9 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
 
 async def _warm(services: Services) -> None:
     """Load the language model's client before somebody waits for it (1.7 s). Whether it answers is the health report's."""
-    if services.model is not None:
+    if (model := services.model.get()) is not None:
         with suppress(AppError):
-            await services.model.check()
+            await model.check()
 
 
 def open_engine(settings: Settings) -> Engine:

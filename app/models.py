@@ -239,6 +239,57 @@ class Stamp(SQLModel, table=True):
     value: str
 
 
+class ModelChoice(SQLModel, table=True):
+    """The language model that an admin chose: one row, or none where the configuration decides.
+
+    `stamp` is new with every save: other processes see by it that they must read again. The key is sealed (`Vault`).
+    """
+
+    __tablename__ = "model_choices"
+    id: int = Field(default=1, sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    stamp: str = Field(default_factory=new_id, max_length=36)
+    provider: str = Field(max_length=12)
+    base_url: str | None = Field(default=None, max_length=500)
+    model: str | None = Field(default=None, max_length=120)
+    sealed_key: str | None = None
+    monthly_cap: float | None = None
+    cap_unit: str = Field(default="tokens", max_length=6)  # tokens | money
+    currency: str = Field(default="USD", max_length=3)
+    price_in: float | None = None  # of a million tokens
+    price_out: float | None = None
+    updated: datetime = Field(default_factory=now)
+
+
+class Usage(SQLModel, table=True):
+    """What a user had a language model do on one day. Of a deleted account it stays without the user: the month's sum is
+    the same as before."""
+
+    __tablename__ = "usage"
+    id: int | None = Field(default=None, sa_column=Column(_Number, primary_key=True, autoincrement=True))
+    day: date = Field(index=True)  # in UTC
+    user_id: str | None = Field(
+        default=None, sa_column=Column(String(36), ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    )
+    model: str = Field(max_length=120)
+    tokens_in: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    tokens_out: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    estimated: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))  # of both, not told by the provider
+    answers: int = 0
+    failures: int = 0
+    cost_millionths: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    __table_args__ = (UniqueConstraint("day", "user_id", "model"),)
+
+
+class AnswerTime(SQLModel, table=True):
+    """How many answers of a day took up to so many milliseconds: a histogram, from which percentiles are read."""
+
+    __tablename__ = "answer_times"
+    day: date = Field(primary_key=True)
+    model: str = Field(primary_key=True, max_length=120)
+    milliseconds: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    count: int = 0
+
+
 class Conversation(SQLModel, table=True):
     __tablename__ = "conversations"
     id: int | None = Field(default=None, sa_column=Column(_Number, primary_key=True, autoincrement=True))

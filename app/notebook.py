@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from app.services.answering import Answerer
 from app.services.documents import DocumentService
 from app.services.services import Services
 from app.services.shapes import DocumentPublic
+from app.services.usage import Grant, record
 
 
 class Manager:
@@ -48,12 +50,25 @@ class Manager:
         scope = self.services.search.scope(principal, None, artist_id)
         keep = self._keeping(principal, artist_id)
         profile = self.services.profiles.as_text(principal) if principal else ""
-        answerer = Answerer(self.services.model, self.services.chat.encoder, profile=profile)
+        grant = self.services.model.grant_now()
+        answerer = Answerer(grant.model, self.services.chat.encoder, profile=profile, grant=grant)
         return build_router(
             lambda intent: self.services.search.retriever(scope, intent, keep=keep),
-            self.services.search.selector(None),
-            answerer.write,
+            self.services.search.selector(None, model=grant.model),
+            lambda question, retrieval: self._counted(principal, grant, answerer.write(question, retrieval)),
         )
+
+    async def _counted(
+        self, principal: Principal | None, grant: Grant, pieces: AsyncGenerator[str, None]
+    ) -> AsyncGenerator[str, None]:
+        """The same pieces; what they took of the language model is added to the month."""
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+        finally:
+            with self.services.db.session() as session:
+                record(session, principal.user_id if principal else None, grant)
 
     def ingest(
         self,

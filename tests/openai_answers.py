@@ -37,6 +37,9 @@ class Script:
     empty: bool = False
     models: Sequence[str] = ("tiny-chat", "tiny-embed")
     key: str | None = None
+    redirect: str | None = None
+    old: bool = False
+    tells_usage: bool = True
 
     def text(self, body: Body) -> str:
         if self.empty:
@@ -97,7 +100,8 @@ class ScriptedAnswer(Response):
             sent += 1
         await self._interrupt(sent)
         await self._event(self._delta({}, "stop"))
-        await self._event({**self.base, "object": "chat.completion.chunk", "choices": [], "usage": _usage(sent)})
+        if script.tells_usage:
+            await self._event({**self.base, "object": "chat.completion.chunk", "choices": [], "usage": _usage(sent)})
         return await self._write("data: [DONE]\n\n", last=True)
 
     async def _whole(self) -> Response:

@@ -26,7 +26,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tests.openai_answers import Reply, Script, ScriptedAnswer
@@ -85,7 +85,9 @@ class OpenAIServer:
         die_after: reset the connection after this many tokens.   stall_after: go silent after this many tokens.
         hang: send nothing, not even headers.                     empty: an answer without text.
         garbage: broken JSON.  html: a web page.                  stream_error: an error event in place of the answer.
-        models: the ids of GET /models.                           key: refuse every other bearer token with 401.
+        models: the ids of GET /models.                           key: refuse every other bearer token with 401, and quote it.
+        redirect: send every request on to this address.          old: refuse the option `stream_options`, and tell no usage.
+        tells_usage: whether an answer ends with its tokens.
         """
         self._script = Script(reply, **behaviour)
 
@@ -174,7 +176,11 @@ class OpenAIServer:
         self.requests.append(Recorded(request.url.path, body, dict(request.headers)))
         script = self._script
         if script.key is not None and request.headers.get("authorization") != f"Bearer {script.key}":
-            return body, _error(401, "invalid_api_key")
+            return body, _error(401, "invalid_api_key", f"Incorrect key: {request.headers.get('authorization')}")
+        if script.redirect is not None:
+            return body, RedirectResponse(script.redirect)
+        if script.old and "stream_options" in body:
+            return body, _error(400, None, "Unrecognized request argument supplied: stream_options")
         if script.status is None or script.times <= 0:
             return body, None
         script.times -= 1
@@ -184,8 +190,8 @@ class OpenAIServer:
         return body, refusal
 
 
-def _error(status: int, code: str | None) -> Response:
-    return JSONResponse({"error": {"message": "scripted", "type": "error", "code": code}}, status_code=status)
+def _error(status: int, code: str | None, message: str = "scripted") -> Response:
+    return JSONResponse({"error": {"message": message, "type": "error", "code": code}}, status_code=status)
 
 
 @pytest.fixture

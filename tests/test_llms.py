@@ -14,6 +14,7 @@ from loguru import logger
 
 from app.config import LLMSettings
 from app.errors import ConfigError
+from app.llm_client import Call
 from app.llms import ModelUnavailable, chat_model
 from tests import openai_server as test_server
 from tests.llm_calls import LONG, QUESTION, ask, make, read, refused, soon
@@ -54,11 +55,13 @@ def test_a_misconfiguration_is_named(values: Any, key: str) -> None:
         chat_model(LLMSettings.model_validate(values))
 
 
-def test_an_unknown_openai_model_is_named_with_the_mend() -> None:
-    model = chat_model(LLMSettings.model_validate({"api_key": "k", "model": "gpt-99"}))
-    assert model
-    with pytest.raises(ConfigError, match="gpt-99.*openai_like"):
-        _ = model.llm
+def test_an_openai_model_newer_than_the_package_is_asked_all_the_same(openai_server: OpenAIServer) -> None:
+    model = make(
+        openai_server, provider="openai", model="gpt-99", api_key="sk-1", context_tokens=4096, first_token_seconds=20
+    )
+    assert ask(model) == "I cannot find that in your documents."
+    assert openai_server.chats[0].body["model"] == "gpt-99"
+    assert model.llm.metadata.context_window == 4096
 
 
 def test_importing_and_choosing_a_model_does_not_import_openai() -> None:
@@ -188,6 +191,15 @@ def test_cancelling_closes_the_providers_stream_at_once(openai_server: OpenAISer
 def test_an_answer_read_to_its_end_is_not_counted_as_stopped(openai_server: OpenAIServer) -> None:
     ask(make(openai_server))
     assert not soon(lambda: openai_server.closed > 0, seconds=0.1)
+
+
+def test_a_call_that_the_breaker_refuses_is_noted_as_failed(openai_server: OpenAIServer) -> None:
+    openai_server.script(status=500)
+    model, call = make(openai_server, breaker_failures=1), Call()
+    refused(model)
+    with pytest.raises(ModelUnavailable, match="given a rest"):
+        asyncio.run(anext(model.stream(QUESTION, call)))
+    assert (call.failed, call.tokens(len)) == (True, ((0, 0), False))
 
 
 def test_check_measures_past_the_breaker(openai_server: OpenAIServer) -> None:

@@ -14,6 +14,10 @@ _SOURCE = {
     "label": "P1", "document_id": _DOCUMENT, "chunk_id": _CHUNK, "title": "Publishing deal", "kb": "personal", "page": 3,
     "quote": "This agreement ends on 31 March 2027.", "standing": "signed",
 }  # fmt: skip
+_FIGURES = {
+    "tokens_in": 182_400, "tokens_out": 21_350, "estimated": 0, "answers": 96, "failures": 1, "users": 7, "cost": 0.04,
+    "p50_ms": 3786, "p95_ms": 8760,
+}  # fmt: skip
 _PARTS = {
     "database": {"status": "ok", "milliseconds": 0.4},
     "vectors": {"status": "ok", "milliseconds": 0.2},
@@ -59,6 +63,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "id": _USER, "email": "ada@example.com", "role": "user", "disabled": False, "created": _AT,
         "password": "k7qdm-3xtwe-9abzr-uvp4h",
     },
+    "ModelsPublic": {
+        "choice": {
+            "provider": "openai", "base_url": None, "model": "gpt-4o-mini", "key_set": True, "monthly_cap": 2_000_000,
+            "cap_unit": "tokens", "currency": "USD", "price_in": 0.15, "price_out": 0.6, "updated": _AT,
+        },
+        "in_force": "Answers are written by gpt-4o-mini at api.openai.com.", "works": True, "notes": [],
+        "settings": "No language model is set up: answers are the sources' own words.", "openai_key_in_settings": False,
+        "ollama": {"found": True, "models": ["llama3.2:3b"]},
+        "month": {"tokens": 203_750, "cost": 0.04, "share": 0.1, "reached": False},
+    },
     "OfferPublic": {
         "id": "b2d7e1c4-3f6a-4c8b-9d0e-5a7f1b3c9d2e", "artist_id": _ARTIST, "artist": "The Night Shift",
         "from_email": "ada@example.com", "created": _AT,
@@ -102,6 +116,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "TokenPair": {
         "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiI4YTRlMmY2YiJ9.c2lnbmF0dXJl",
         "refresh_token": "dGhpcyBpcyBub3Qgb25l.bm9yIGlzIHRoaXM", "token_type": "bearer", "expires_in": 600,
+    },
+    "Tried": {
+        "works": True, "about": "fine", "sentence": "gpt-4o-mini at api.openai.com answered in 0.8 seconds. It can be used.",
+        "model": "gpt-4o-mini", "models": ["gpt-4o", "gpt-4o-mini"],
+    },
+    "UsagePublic": {
+        "first": "2026-03-01", "last": "2026-03-31", "currency": "USD", "total": _FIGURES,
+        "rows": [{"day": "2026-03-02", "model": "gpt-4o-mini", **_FIGURES}],
     },
     "TracePublic": {
         "id": _TRACE, "question": "When does my publishing deal end?", "intent": "personal", "direct": False,

@@ -15,6 +15,7 @@ from app.api import (
     documents,
     health,
     messages,
+    models,
     pages,
     profile,
     search,
@@ -23,5 +24,6 @@ from app.api import (
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, profile, artists, documents, pages, search, conversations, messages, analytics, audit, admin,
+    models,
 ):  # fmt: skip
     api_router.include_router(resource.router)

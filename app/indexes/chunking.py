@@ -119,6 +119,10 @@ class Chunker:
         offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
         return text if len(offsets) <= number else text[: offsets[number - 1][1]].rstrip()
 
+    def count(self, text: str) -> int:
+        """Its tokens, however many."""
+        return self._count(text)
+
     def _count(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False))
 

@@ -19,7 +19,7 @@ from loguru import logger
 
 from app.errors import AppError
 from app.indexes.embeddings import EmbeddingModel, Vector
-from app.llms import ChatModel
+from app.llm_client import LanguageModel
 from app.models import Intent
 from app.retrievers.followup import standalone
 from app.retrievers.intent_model import Classification, classify
@@ -55,7 +55,7 @@ class IntentSelector(BaseSelector):
 
     def __init__(
         self,
-        model: ChatModel | None = None,
+        model: LanguageModel | None = None,
         seconds: float = 1.5,
         forced: Intent | None = None,
         encoder: EmbeddingModel | None = None,
@@ -116,7 +116,7 @@ class IntentSelector(BaseSelector):
             found = None
         return classify(question, found if isinstance(found, np.ndarray) else None)
 
-    async def _ask(self, model: ChatModel, question: str) -> Classification | None:
+    async def _ask(self, model: LanguageModel, question: str) -> Classification | None:
         rules = SYSTEM + FOLLOW_UP if self._history else SYSTEM
         messages = [
             ChatMessage(role="system", content=rules),

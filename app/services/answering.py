@@ -13,7 +13,8 @@ from loguru import logger
 
 from app.errors import AppError
 from app.indexes.embeddings import Dense, EmbeddingModel
-from app.llms import BrokenAnswer, ChatModel
+from app.llm_client import LanguageModel
+from app.llms import BrokenAnswer
 from app.retrievers.knowledge import Retrieval
 from app.retrievers.rules import direct_reason
 from app.services.citations import CitationFilter
@@ -21,6 +22,7 @@ from app.services.conflicts import Conflict, conflicts, note, unsaid
 from app.services.extractive import candidates, compose, without_titles
 from app.services.prompts import Source, Turn, build_prompt, fitting, label_sources
 from app.services.shapes import State
+from app.services.usage import Grant
 
 HELLO = (
     "Hello! I am your personal manager for the music business. Ask me about your own documents or about how the industry "
@@ -28,12 +30,14 @@ HELLO = (
 )
 WELCOME = "You are welcome. Ask whenever something comes up."
 NEEDS_MODEL = (
-    "Writing and feedback need a language model, and none is set up. Add one by setting OPENAI_API_KEY, or OPENAI_BASE_URL "
-    "for a model on your own machine such as Ollama, then start again."
+    "Writing and feedback need a language model, and none is set up. An admin can choose one on the admin page: OpenAI, or a "
+    "model on one's own machine such as Ollama."
 )
+NOT_NOW = "Writing and feedback need a language model. {why}"
 NOTHING = "Nothing in the knowledge bases covers this. Upload a document that does, or ask it in other words."
 NONE_OF_YOURS = "No document of yours here covers this. What follows is general industry knowledge.\n\n"
 NO_MODEL = "No language model is set up, so these are the sources' own words.\n\n"
+NOT_USED = "{why} These are the sources' own words.\n\n"
 MODEL_DOWN = "The language model did not answer ({reason}) These are the sources' own words.\n\n"
 EMBED_SECONDS = 3.0
 
@@ -47,6 +51,7 @@ class Draft:
     state: State = "answered"
     cited: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    grant: Grant | None = None  # what it may take, and took, of the language model
 
     @property
     def text(self) -> str:
@@ -58,17 +63,19 @@ class Answerer:
 
     def __init__(
         self,
-        model: ChatModel | None,
+        model: LanguageModel | None,
         encoder: EmbeddingModel | None,
         *,
         profile: str = "",
         history: Sequence[Turn] = (),
         budget_tokens: int = 6000,
+        grant: Grant | None = None,
     ) -> None:
         self._model, self._encoder = model, encoder
         self.history = history
         self._profile, self._budget = profile, budget_tokens
-        self.draft = Draft(Retrieval([]), [])
+        self._grant, self._why = grant, grant.why if grant else None
+        self.draft = Draft(Retrieval([]), [], grant=grant)
         self._conflicts: list[Conflict] = []
 
     def prepare(self, question: str, retrieval: Retrieval) -> Draft:
@@ -76,7 +83,7 @@ class Answerer:
         if self.draft.retrieval is not retrieval:
             sources = label_sources(retrieval.passages)
             kept = fitting(sources, question=question, profile=self._profile, budget_tokens=self._budget)
-            self.draft = Draft(retrieval, kept)
+            self.draft = Draft(retrieval, kept, grant=self._grant)
             self._conflicts = conflicts(retrieval.trace.standalone or question, kept)
             retrieval.trace.disagreements = [conflict.as_trace() for conflict in self._conflicts]
             retrieval.trace.prompt = [{"label": s.label, "chunk_id": s.passage.chunk.id} for s in kept]
@@ -111,7 +118,8 @@ class Answerer:
         if self._model is None:
             small_talk = direct_reason(question) == "small talk"
             thanks = small_talk and any(word in question.lower() for word in ("thank", "thx", "cheers", "appreciated"))
-            yield WELCOME if thanks else HELLO if small_talk else NEEDS_MODEL
+            needs = NOT_NOW.format(why=self._why) if self._why else NEEDS_MODEL
+            yield WELCOME if thanks else HELLO if small_talk else needs
             return
         async with aclosing(self._from_model(self._model, question, [], direct=True)) as pieces:
             async for piece in pieces:
@@ -133,7 +141,8 @@ class Answerer:
                 logger.bind(code=error.code).warning("answered without the language model")
                 reason = error.sentence
         draft.state = "extractive"
-        yield MODEL_DOWN.format(reason=reason) if reason else NO_MODEL
+        without = NOT_USED.format(why=self._why) if self._why else NO_MODEL
+        yield MODEL_DOWN.format(reason=reason) if reason else without
         text = await self._extract(question, draft)
         checker = CitationFilter(source.label for source in draft.sources)
         yield checker.feed(text) + checker.flush()
@@ -149,7 +158,7 @@ class Answerer:
         return checked
 
     async def _from_model(
-        self, model: ChatModel, question: str, sources: list[Source], *, direct: bool = False
+        self, model: LanguageModel, question: str, sources: list[Source], *, direct: bool = False
     ) -> AsyncGenerator[str, None]:
         messages = build_prompt(
             today=date.today(),

@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from sqlmodel import Session, SQLModel, col, select
 
 from app.db import Database
-from app.models import DELETING, Artist, AuditEvent, Conversation, Document, Message, Profile, Trace, User
+from app.models import DELETING, Artist, AuditEvent, Conversation, Document, Message, Profile, Trace, Usage, User
 from app.principal import Principal
 from app.services.conversations import conversation_public, message_public, trace_public
 from app.services.documents import public
@@ -39,6 +39,8 @@ def write_archive(file: IO[bytes], db: Database, uploads: Path, principal: Princ
                 _write(archive, f"conversations/{conversation['id']}.json", conversation)
             _write_list(archive, "traces.json", _traces(session, principal))
             _write_list(archive, "audit.json", _audit(session, user_id))
+            usage = session.exec(select(Usage).where(Usage.user_id == user_id).order_by(col(Usage.day))).all()
+        _write(archive, "usage.json", [row.model_dump(mode="json", exclude={"id", "user_id"}) for row in usage])
 
 
 def file_name(document: Document) -> str:

@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 from app.config import Settings
 from app.errors import AppError, NotFound
 from app.indexes.embeddings import EmbeddingModel
-from app.llms import ChatModel
 from app.log import request_id
 from app.models import Conversation, Message, new_id
 from app.principal import Principal
@@ -25,9 +24,11 @@ from app.services.admission import Admission
 from app.services.answering import Answerer, Draft
 from app.services.citations import as_citation, citations
 from app.services.conversations import ConversationService, message_public
+from app.services.model_slot import ModelSlot
 from app.services.profiles import ProfileService
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
+from app.services.usage import record
 from app.services.watch import SessionWatch, Watched
 
 FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
@@ -42,7 +43,7 @@ class ChatService(ConversationService):
         settings: Settings,
         search: SearchService,
         profiles: ProfileService,
-        model: ChatModel | None,
+        model: ModelSlot,
         encoder: EmbeddingModel | None,
         watch: SessionWatch,
         **conversations: Any,
@@ -75,9 +76,11 @@ class ChatService(ConversationService):
         """
         scope = await asyncio.to_thread(self._scope, principal, request)
         conversation, question = await asyncio.to_thread(self._begin, principal, request)
+        grant = await self._model.grant()
         answerer = Answerer(
-            self._model,
+            grant.model,
             self.encoder,
+            grant=grant,
             profile=await asyncio.to_thread(self._profiles.as_text, principal),
             history=await asyncio.to_thread(
                 self.turns, principal, conversation.id, question.id, scope.tenant.artist_id if scope.tenant else None
@@ -141,7 +144,11 @@ class ChatService(ConversationService):
         scope = await asyncio.to_thread(self._search.naming, scope, alone)
         router = build_router(
             lambda intent: self._search.retriever(scope, intent),
-            self._search.selector(scope.intent, [(turn.role, turn.text) for turn in answerer.history]),
+            self._search.selector(
+                scope.intent,
+                [(turn.role, turn.text) for turn in answerer.history],
+                model=answerer.draft.grant.model if answerer.draft.grant else None,
+            ),
             answerer.write,
         )
         response = await router.aquery(question)
@@ -203,8 +210,11 @@ class ChatService(ConversationService):
                 message = session.merge(message)
                 self._touch(session, conversation)
                 session.flush()
+                record(session, conversation.user_id, draft.grant)
                 return message_public(message)
         except IntegrityError:
+            with self._db.session() as session:  # what it took was taken all the same; the account may be gone too
+                record(session, None, draft.grant)
             raise NotFound("This conversation was deleted while it was being answered.") from None
 
 

@@ -15,8 +15,8 @@ from app.db import Database
 from app.errors import AppError
 from app.indexes.cross_encoder import CrossEncoder
 from app.indexes.knowledge import KnowledgeIndexes
-from app.llms import ChatModel
 from app.models import DELETING, UNFINISHED, Document, now
+from app.services.model_slot import ModelSlot
 
 CHECK_SECONDS = 3.0
 REMEMBER_SECONDS = 60.0
@@ -30,12 +30,13 @@ class HealthService:
         self,
         db: Database,
         indexes: KnowledgeIndexes,
-        model: ChatModel | None,
+        model: ModelSlot,
         reconciled: Callable[[], dict[str, Any]] = dict,
         cross_encoder: CrossEncoder | None = None,
     ) -> None:
         self._cross_encoder = cross_encoder
         self._db, self._indexes, self._model, self._reconciled = db, indexes, model, reconciled
+        self._asked: str | None = None  # which choice of a language model is remembered
         self._remembered: dict[str, tuple[float, dict[str, Any]]] = {}
         self.worker_seen: float | None = None  # on the monotonic clock; set by the worker of this process
 
@@ -89,14 +90,16 @@ class HealthService:
         return report | {"status": "building" if incomplete else "ok", "detail": f"being filled for: {told}"}
 
     async def _language_model(self) -> dict[str, Any]:
-        model = self._model
-        if model is None:
-            return {
-                "status": "off",
-                "milliseconds": 0.0,
-                "detail": "No language model is set up; answers quote the sources.",
-            }
-        return await self._once_a_minute("language_model", model.check)
+        why = (await self._model.grant()).why
+        current = self._model.current
+        if current.model is None:
+            none = "No language model is set up; answers quote the sources."
+            return {"status": "down" if why else "off", "milliseconds": 0.0, "detail": why or none}
+        if self._asked != current.stamp:
+            self._remembered.pop("language_model", None)
+            self._asked = current.stamp
+        report = await self._once_a_minute("language_model", current.model.check)
+        return report | ({"status": "down", "detail": why} if why else {})
 
     async def _once_a_minute(self, name: str, ask: Callable[[], Awaitable[object]]) -> dict[str, Any]:
         at, report = self._remembered.get(name, (0.0, {}))

@@ -12,7 +12,7 @@ from app.config import Settings
 from app.db import Database
 from app.errors import NotFound
 from app.indexes.embeddings import EmbeddingModel
-from app.llms import ChatModel
+from app.llm_client import LanguageModel
 from app.models import READY, Artist, Document, Intent, Trace
 from app.principal import Principal, TenantFilter
 from app.retrievers.intent import IntentSelector, Said
@@ -21,7 +21,9 @@ from app.retrievers.knowledge import KnowledgeFusionRetriever, Passage, Retrieva
 from app.retrievers.naming import Titled, named
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService
+from app.services.model_slot import ModelSlot
 from app.services.shapes import Hit, SearchAnswer, SearchRequest
+from app.services.usage import Grant, record
 
 TITLES = 1000  # newest documents that a question may name
 
@@ -46,7 +48,7 @@ class SearchService:
         searcher: Searcher,
         documents: DocumentService,
         audit: AuditLog,
-        model: ChatModel | None,
+        model: ModelSlot,
         encoder: EmbeddingModel | None,
     ) -> None:
         self._db, self._settings, self._searcher = db, settings, searcher
@@ -59,13 +61,14 @@ class SearchService:
         """Passages for a question, without an answer. Everything that matched is shown, also what is below the floor."""
         scope = await asyncio.to_thread(self.scope, principal, request.documents, request.artist_id)
         scope = await asyncio.to_thread(self.naming, scope, request.query)
-        selector = self.selector(request.intent or scope.intent)
+        grant = await self._model.grant()
+        selector = self.selector(request.intent or scope.intent, model=grant.model)
         found = await selector.aclassify(request.query)
         retriever = self.retriever(scope, found.intent, top_k=request.top_k, floor=False, join=False)
         retrieval = await retriever.asearch(request.query)
         retrieval.trace.direct = found.direct
         retrieval.trace.reason = f"{found.by}: {found.reason}"
-        await asyncio.to_thread(self.keep, principal, retrieval, "search", request.artist_id)
+        await asyncio.to_thread(self.keep, principal, retrieval, "search", request.artist_id, grant)
         trace = retrieval.trace
         return SearchAnswer(
             intent=found.intent,
@@ -77,8 +80,10 @@ class SearchService:
             missing=trace.missing,
         )
 
-    def selector(self, forced: Intent | None, history: Sequence[Said] = ()) -> IntentSelector:
-        return IntentSelector(self._model, self._settings.llm.intent_seconds, forced, self._encoder, history)
+    def selector(
+        self, forced: Intent | None, history: Sequence[Said] = (), *, model: LanguageModel | None = None
+    ) -> IntentSelector:
+        return IntentSelector(model, self._settings.llm.intent_seconds, forced, self._encoder, history)
 
     def retriever(
         self,
@@ -132,12 +137,18 @@ class SearchService:
         return replace(scope, tenant=scope.tenant.limited_to(found), named=True) if found else scope
 
     def keep(
-        self, principal: Principal | None, retrieval: Retrieval, action: str, artist_id: str | None = None
+        self,
+        principal: Principal | None,
+        retrieval: Retrieval,
+        action: str,
+        artist_id: str | None = None,
+        grant: Grant | None = None,
     ) -> None:
-        """Store the trace and the audit row in one transaction: no audit, no data."""
+        """Store the trace and the audit row in one transaction: no audit, no data. And what was spent of `grant` so far."""
         trace, read = retrieval.trace, reads(retrieval.passages)
 
         def write(session: Session) -> None:
+            record(session, principal.user_id if principal and principal.kind != "system" else None, grant)
             if principal is not None and principal.kind != "system":
                 session.add(Trace(id=trace.id, user_id=principal.user_id, artist_id=artist_id, body=trace.body()))
             self._audit.record(session, principal, action, object_id=trace.id, question=trace.question, reads=read)

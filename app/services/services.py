@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from app.config import Settings
 from app.db import Database
 from app.indexes.knowledge import KnowledgeIndexes
-from app.llms import ChatModel
 from app.services.access_log import AccessLog
 from app.services.accounts import AccountService
 from app.services.administration import Administration
@@ -22,12 +21,15 @@ from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
+from app.services.model_slot import ModelSlot
+from app.services.models import ModelService
 from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
 from app.services.search import SearchService
 from app.services.sessions import SessionService
 from app.services.system import SystemService
+from app.services.usage import UsageService
 from app.services.users import UserService
 
 
@@ -56,5 +58,7 @@ class Services:
     indexes: KnowledgeIndexes
     ingestion: Ingestion
     reconciler: Reconciler
-    model: ChatModel | None
+    model: ModelSlot
+    models: ModelService
+    usage: UsageService
     close: Callable[[], None]

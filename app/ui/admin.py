@@ -10,6 +10,7 @@ import gradio as gr
 from app.errors import Forbidden
 from app.services.services import Services
 from app.ui.audit import build_audit
+from app.ui.models import build_models
 from app.ui.shared import PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.status import system_html
 from app.ui.users import UsersHandlers, UsersPanel, build_users
@@ -19,7 +20,7 @@ REFUSED = '<h1>Admin</h1><p>This page is for admins. <a href="/app/">Back to the
 CHECK = '<button type="button" data-action="check" data-id="system">Check now</button>'
 
 # More panels: the words on the tab, and what lays out and wires its content.
-PANELS: tuple[tuple[str, Callable[[Services], object]], ...] = ()
+PANELS: tuple[tuple[str, Callable[[Services], object]], ...] = (("Language model", build_models),)
 
 
 @dataclass(frozen=True)

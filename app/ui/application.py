@@ -27,7 +27,16 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
 
 
-STYLES = ("style.css", "chat.css", "documents.css", "library.css", "viewer.css", "dashboard.css", "admin.css")
+STYLES = (
+    "style.css",
+    "chat.css",
+    "documents.css",
+    "library.css",
+    "viewer.css",
+    "dashboard.css",
+    "admin.css",
+    "models.css",
+)
 # The last one tells those of the components that all are there.
 SCRIPTS = (
     "page.js",

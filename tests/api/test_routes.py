@@ -82,7 +82,7 @@ def test_health_is_503_when_nothing_can_be_answered(
     assert (answer.status_code, answer.json()["status"]) == (503, "down")
 
 
-# Design 6, and what has joined it. Missing are plans, pages and the admin's models, which are not built yet.
+# Design 6, and what has joined it. Missing are plans, which are not built yet.
 SURFACE = """
 GET /health
 POST /auth/register
@@ -123,6 +123,10 @@ PATCH /admin/users/{user_id}
 POST /admin/users/{user_id}/password
 GET /admin/system
 POST /admin/system/check
+GET PUT /admin/models
+POST /admin/models/test
+GET /admin/usage
+GET /admin/usage.csv
 """
 
 

@@ -139,7 +139,7 @@ def _timed(model: ChatModel, seconds: float | None = None) -> tuple[str, float]:
     """Who decided, and after how many seconds; the imports of a first call are left out."""
 
     async def scene() -> tuple[str, float]:
-        await model._ready()
+        await model._lanes.ready()
         selector = IntentSelector(model) if seconds is None else IntentSelector(model, seconds)
         start = time.monotonic()
         found = await selector.aclassify(FACT)

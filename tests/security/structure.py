@@ -17,8 +17,7 @@ FILTER_MAKER = "app.services.search"  # alone calls TenantFilter.for_principal
 # They load what they have a table of: subcommands, readers, clients, a C library's structures.
 LOADERS = (
     "app.cli", "app.indexes.mail", "app.indexes.page_pictures", "app.indexes.pdf", "app.indexes.pdf_headings",
-    "app.indexes.pictures",
-    "app.indexes.readers", "app.indexes.sheets", "app.indexes.web", "app.indexes.word", "app.llms",
+    "app.indexes.pictures", "app.indexes.readers", "app.indexes.sheets", "app.indexes.web", "app.indexes.word", "app.llm_lanes",
 )  # fmt: skip
 FREE = {"Principal", "Role", "Kind"}
 
@@ -61,6 +60,10 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Turns.*": "which process does the periodic work",
     "Admission.running": "a count over everybody",
     "ChatService.writing": "as Admission.running",
+    "Vault.*": "seals and opens the language model's key for Choices",
+    "Choices.*": "what ModelService wrote, for whoever answers; nothing of it leaves but through ModelService",
+    "ModelSlot.*": "which language model is in force: nothing of users",
+    "Metered.*": "as Answerer",
     "Conflict.*": "as Answerer",
     "AuditLog.*": "writes in the caller's transaction; takes the Principal second",
     "Answerer.*": "holds one question's passages, which were granted before",

@@ -17,10 +17,12 @@ from sqlmodel import select
 
 from app.config import IngestionSettings, QuotaSettings
 from app.errors import AppError, Conflict
-from app.models import DELETING, READY, Conversation, Document, LoginSession, now
+from app.llm_client import Call
+from app.models import DELETING, READY, Conversation, Document, LoginSession, Usage, now
 from app.principal import local_operator
 from app.services.documents import DocumentService
 from app.services.idempotency import LEASE, Idempotency
+from app.services.usage import Grant, record
 from tests.api.conftest import Api, assert_error, wait_ready
 from tests.postgres import postgres_url
 from tests.security.served import served
@@ -170,6 +172,41 @@ def test_one_refresh_token_has_one_child(api: Api) -> None:
     with api.services.db.reading() as session:
         (family,) = session.exec(select(LoginSession).where(LoginSession.user_id == user_id)).all()
     assert not family.revoked
+
+
+def test_what_answers_took_is_added_up_whoever_adds_at_once(api: Api) -> None:
+    client, pair = api.register()
+    client.close()
+    user_id = api.services.users.by_email(pair["email"]).id
+
+    def add(_: int) -> None:
+        with api.services.db.session() as session:
+            record(session, user_id, Grant(name=lambda: "counted", answers=[Call(told=(3, 4))]))
+
+    together(add)
+    with api.services.db.reading() as session:
+        [row] = session.exec(select(Usage).where(Usage.model == "counted")).all()
+    assert (row.tokens_in, row.tokens_out, row.answers) == (3 * AT_ONCE, 4 * AT_ONCE, AT_ONCE)
+    api.services.accounts.delete(local_operator(user_id))
+    with api.services.db.reading() as session:
+        [row] = session.exec(select(Usage).where(Usage.model == "counted")).all()
+    assert (row.user_id, row.answers) == (None, AT_ONCE)
+
+
+def test_a_model_chosen_by_many_at_once_is_one_of_theirs(api: Api) -> None:
+    client, pair = api.register()
+    api.services.users.promote(pair["email"])
+    with client:
+        body = {"provider": "compatible", "base_url": api.llm.base_url, "key": "a-key-of-many"}
+        statuses = Counter(
+            together(lambda number: client.put("/api/admin/models", json={**body, "model": f"m{number}"}).status_code)
+        )
+        assert statuses[200] >= 1
+        assert statuses[200] + statuses[409] == AT_ONCE, statuses
+        found = client.get("/api/admin/models").json()
+        assert found["choice"]["key_set"]
+        assert found["choice"]["model"] in found["in_force"]
+        assert client.put("/api/admin/models", json={"provider": "settings"}).json()["works"]
 
 
 def test_an_artist_stays_while_a_document_or_a_conversation_arrives(api: Api) -> None:

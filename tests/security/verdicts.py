@@ -36,6 +36,8 @@ ROUTES: dict[str, str] = {
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
     "POST /api/admin/system/check": "admin",
+    "GET /api/admin/models": "admin", "PUT /api/admin/models": "admin", "POST /api/admin/models/test": "admin",
+    "GET /api/admin/usage": "admin", "GET /api/admin/usage.csv": "admin",
     "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
     "POST /logout": "page", "GET /static/{name}": "page", "GET /favicon.ico": "page",
     "GET /login/oidc/{name}": "page", "GET /login/oidc/{name}/callback": "page",
@@ -60,6 +62,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "newcomer@example.com"},
+    "PUT /api/admin/models": {"provider": "none"},
+    "POST /api/admin/models/test": {"provider": "none"},
 }
 
 # Fields of queries and bodies that name something -> what, by route. None: a place within the caller's own list.
@@ -100,7 +104,8 @@ PLAIN = {
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
-    "door", "outcome", "until", "search", "start", "end",
+    "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
+    "currency", "price_in", "price_out", "from", "to",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -131,4 +136,6 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/admin/users": {"email": "{new_email}"},
     "POST /api/admin/users/{user_id}/password": {},
     "POST /api/admin/system/check": {},
+    "PUT /api/admin/models": {"provider": "none"},
+    "POST /api/admin/models/test": {"provider": "none"},
 }

@@ -13,6 +13,7 @@ from app.llms import ChatModel
 from app.models import READY, STORED, Document, now
 from app.services import health as module
 from app.services.health import REMEMBER_SECONDS, STALE_SECONDS, HealthService
+from app.services.model_slot import ModelSlot
 from app.services.services import Services
 from tests.llm_calls import make
 from tests.openai_server import OpenAIServer
@@ -29,7 +30,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def health(services: Services, model: ChatModel | None = None, db: Database | None = None) -> HealthService:
-    return HealthService(db or services.db, services.indexes, model)
+    return HealthService(db or services.db, services.indexes, ModelSlot.of(model))
 
 
 def report(service: HealthService) -> tuple[str, dict[str, dict[str, Any]]]:
