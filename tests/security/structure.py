@@ -11,7 +11,7 @@ MAKERS: dict[str, tuple[str, ...]] = {
     "authenticated": ("app.auth.authenticate",),
     "local_operator": ("app.notebook", "app.commands.ingesting"),
     "system": ("app.notebook", "app.commands.ingesting", "app.services.seed"),
-    "TenantFilter": ("app.services.search", "app.indexes.store", "app.retrievers.knowledge"),
+    "TenantFilter": ("app.services.search", "app.indexes.store", "app.retrievers.knowledge", "app.retrievers.check"),
 }
 FILTER_MAKER = "app.services.search"  # alone calls TenantFilter.for_principal
 # They load what they have a table of: subcommands, readers, clients, a C library's structures.
