@@ -110,6 +110,7 @@ GET /conversations/{conversation_id}/messages
 POST /messages
 GET /messages/{message_id}/trace
 POST /messages/{message_id}/feedback
+GET /messages/{message_id}/earlier
 GET /audit
 GET /account/export
 DELETE /account

@@ -30,6 +30,7 @@ ROUTES: dict[str, str] = {
     "GET /api/conversations/{conversation_id}/messages": "theirs",
     "POST /api/messages": "own",
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
+    "GET /api/messages/{message_id}/earlier": "theirs",
     "GET /api/audit": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
@@ -73,6 +74,8 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("POST /api/messages", "artist_id"): "artist",
     ("POST /api/messages", "documents"): "document",
     ("POST /api/messages", "conversation"): "conversation",
+    ("POST /api/messages", "replaces"): "message",
+    ("PATCH /api/conversations/{conversation_id}", "artist_id"): "artist",
 }
 NAMING = {field for _, field in CARRIERS}
 FORBIDDEN = {("GET /api/audit", "user"), ("GET /api/admin/users", "after")}  # 403, whoever is named
@@ -81,7 +84,7 @@ FORBIDDEN = {("GET /api/audit", "user"), ("GET /api/admin/users", "after")}  # 4
 PLAIN = {
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
-    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key",
+    "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
