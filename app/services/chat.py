@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -30,6 +30,7 @@ from app.services.conversations import ConversationService, message_public, ques
 from app.services.profiles import ProfileService
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
+from app.services.suggestions import next_questions
 from app.services.watch import SessionWatch, Watched
 
 FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
@@ -137,6 +138,19 @@ class ChatService(ConversationService):
                         retry_after=event.data["retry_after"],
                     )  # fmt: skip
         raise AppError(FAILED_SENTENCE, status=500, code="internal")
+
+    def suggestions(
+        self,
+        principal: Principal,
+        message: MessagePublic | None = None,
+        *,
+        artist_id: str | None = None,
+        asked: Sequence[str] = (),
+    ) -> list[str]:
+        """What to ask after `message`, whose question was the last of `asked`; or to begin with. No model is asked."""
+        role = self._profiles.get(principal).role
+        with self._db.reading() as session:
+            return next_questions(session, principal, role, message=message, artist_id=artist_id, asked=asked)
 
     async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
         earlier = [turn.text for turn in answerer.history if turn.role == "user"]
