@@ -59,7 +59,9 @@ def conversation(conversation_id: PathId, principal: PrincipalDep, services: Ser
     return services.chat.conversation(principal, conversation_id)
 
 
-@router.patch("/{conversation_id}", operation_id="update_conversation", summary="Rename a conversation, or change its artist")
+@router.patch(
+    "/{conversation_id}", operation_id="update_conversation", summary="Rename a conversation, or change its artist"
+)
 def update(
     conversation_id: PathId, body: ConversationUpdate, principal: PrincipalDep, services: ServicesDep
 ) -> ConversationPublic:

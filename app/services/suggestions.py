@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, or_, select
 
-from app.models import KB, READY, Chunk, Document
+from app.models import READY, Chunk, Document
 from app.principal import Principal
 from app.retrievers.wording import words
 from app.services.shapes import MessagePublic
@@ -33,7 +33,9 @@ _CLAUSE = re.compile(
     r"(?m)(?:^|(?<=[.;:] ))(?:(?:Section|Article)\s+)?(?:\(?[A-Za-z]\)|[A-Z]\.|\d{1,2}(?:\.\d+)*\.?)\s+"
     r"([A-Z][\w'’-]*(?:,? (?:[A-Z][\w'’-]*|of|and|the|to|or|in|for)){0,7})\s*(?:[.:]\s|\n)"
 )
-_NUMBERING = re.compile(r"^(?:(?:section|article|clause|schedule|appendix)\s+)?[\W\d]*(?:[A-Za-z]{1,4}[.)]\s+)?[\d.)\s]*", re.I)
+_NUMBERING = re.compile(
+    r"^(?:(?:section|article|clause|schedule|appendix)\s+)?[\W\d]*(?:[A-Za-z]{1,4}[.)]\s+)?[\d.)\s]*", re.I
+)
 # Parts of a paper that nobody asks about.
 _DULL = words(
     "introduction contents appendix exhibit schedule whereas recitals signature page counterparts miscellaneous general "
@@ -102,8 +104,12 @@ def _topics(session: Session, documents: Sequence[Document]) -> Iterator[_Topic]
 
 def _topic(heading: str) -> str:
     """A heading as it stands in a sentence, or nothing where it tells nothing."""
-    plain = _NUMBERING.sub("", " ".join(heading.split())).strip(" .:;-–—*_#|\"“”")
-    if len(plain.split()) not in TOPIC_WORDS or not words(plain) - _DULL or re.search(r"[\d\[\]()<>|@/\\]|\.{2}", plain):
+    plain = _NUMBERING.sub("", " ".join(heading.split())).strip(' .:;-–—*_#|"“”')
+    if (
+        len(plain.split()) not in TOPIC_WORDS
+        or not words(plain) - _DULL
+        or re.search(r"[\d\[\]()<>|@/\\]|\.{2}", plain)
+    ):
         return ""
     if plain.isupper():
         return plain.lower()
@@ -141,7 +147,7 @@ def _questions(topics: Sequence[_Topic], before: Sequence[str], most: int) -> li
 
 def _called(title: str) -> str:
     """A title short enough for a button, cut between words; file names have other things than spaces there."""
-    title = re.sub("[\"“”]", "", title)
+    title = re.sub('["“”]', "", title)
     if len(title) <= TITLE_CHARS:
         return title
     cut = max(title[:TITLE_CHARS].rfind(sign) for sign in " _-.,")

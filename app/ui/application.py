@@ -70,8 +70,8 @@ def mount_options() -> dict[str, Any]:
         "pwa": False,
         "max_file_size": 1,  # byte: files go to /api/documents, never through Gradio
         "theme": build_theme(),
-        "css": _texts("style.css", "chat.css", "documents.css"),
-        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'upload.js')}\n</script>",
+        "css": _texts("style.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css"),
+        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'chat.js', 'side.js', 'composer.js', 'upload.js')}\n</script>",
     }
 
 

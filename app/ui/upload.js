@@ -37,6 +37,8 @@
     new Promise((resolve, reject) => {
       const form = new FormData();
       form.append("kb", "personal");
+      const artist = window.aim.artist?.(); // of the chat page: whom one is asking about
+      if (artist) form.append("artist_id", artist);
       form.append("file", file);
       const request = new XMLHttpRequest();
       request.open("POST", "/api/documents");

@@ -1,0 +1,87 @@
+"""A conversation as the rows of gr.Chatbot, with what can be done about each question and answer.
+
+Gradio's sanitiser leaves `class` and `id` of what stands in a row, and takes `data-` attributes away: a button says what it
+does by its class, its row says of which message by its id. The script is chat.js.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.services.shapes import MessagePublic
+from app.ui.format import Row, message_rows, one_line, question_html
+
+BROKEN = ("failed", "partial")
+UNANSWERED = '<div class="state failed">This question has no answer yet.</div>'
+
+
+def conversation_rows(
+    messages: Sequence[MessagePublic],
+    traces: Mapping[str, Mapping[str, Any]],
+    suggestions: Sequence[str] = (),
+) -> list[Row]:
+    """All rows of `messages`, oldest first; the newest answer can be asked for again, and is followed by `suggestions`."""
+    rows: list[Row] = []
+    for place, message in enumerate(messages):
+        if message.role == "user":
+            rows.append(question_row(message))
+        else:
+            rows += answer_rows(message, traces.get(message.id), last=place == len(messages) - 1)
+    if messages and messages[-1].role == "user":
+        again = f'<div class="actions" id="answer-{int(messages[-1].id)}">{_button("again", "Try again")}</div>'
+        rows.append({"role": "assistant", "content": f'<div class="below">{UNANSWERED}</div>{again}'})
+    elif suggestions:
+        rows.append(suggestion_row(suggestions))
+    return rows
+
+
+def question_row(message: MessagePublic) -> Row:
+    earlier = _button("versions", "Earlier version") if message.earlier else ""
+    tools = (
+        f'<div class="actions" id="question-{int(message.id)}">{_button("edit", "Edit and ask again")}{earlier}</div>'
+    )
+    return {"role": "user", "content": question_html(message.text) + tools}
+
+
+def asked_row(text: str) -> Row:
+    """A question that is on its way."""
+    return {"role": "user", "content": question_html(text)}
+
+
+def answer_rows(message: MessagePublic, trace: Mapping[str, Any] | None, *, last: bool) -> list[Row]:
+    again = ""
+    if last:
+        again = _button("again", "Try again" if message.state in BROKEN else "Ask again")
+    helpful = _button("up", "Helpful", chosen=message.rating == 1)
+    unhelpful = _button("down", "Not helpful", chosen=message.rating == -1)
+    buttons = _button("copy", "Copy") + again + helpful + unhelpful
+    row = f'<div class="actions" id="answer-{int(message.id)}">{buttons}{_plain_sources(message)}</div>'
+    return [*message_rows(message, trace), {"role": "assistant", "content": row}]
+
+
+def suggestion_row(questions: Sequence[str]) -> Row:
+    return {"role": "assistant", "content": suggestions_html("Ask next", questions)}
+
+
+def suggestions_html(label: str, questions: Sequence[str]) -> str:
+    """Buttons that ask what they say."""
+    buttons = "".join(f'<button type="button" class="act ask">{one_line(question)}</button>' for question in questions)
+    return f'<div class="next"><span class="label">{label}</span>{buttons}</div>' if questions else ""
+
+
+def _plain_sources(message: MessagePublic) -> str:
+    """The sources as they are copied with the answer, unseen: for an e-mail or a messenger, a line each."""
+    lines = "".join(
+        f"<li>{one_line(f'[{one.label}] {one.title}, page {one.page}{_standing(one.standing)}')}</li>"
+        for one in message.citations
+    )
+    return f'<ul class="plain-sources">{lines}</ul>' if lines else ""
+
+
+def _standing(standing: str) -> str:
+    return f" ({standing})" if standing != "none" else ""
+
+
+def _button(action: str, words: str, *, chosen: bool = False) -> str:
+    return f'<button type="button" class="act {action}{" chosen" if chosen else ""}">{words}</button>'
