@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.deps import PathId, PrincipalDep, ServicesDep
+from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
 from app.api.description import shown, told
 from app.api.once import Key, ask_once
 from app.api.sse import EventStream
@@ -120,8 +120,11 @@ def trace(message_id: PathId, principal: PrincipalDep, services: ServicesDep) ->
     operation_id="list_earlier",
     summary="What a question took the place of when it was asked again",
 )
-def earlier(message_id: PathId, principal: PrincipalDep, services: ServicesDep) -> Listing[MessagePublic]:
-    return services.chat.earlier(principal, message_id)
+def earlier(
+    message_id: PathId, principal: PrincipalDep, services: ServicesDep, limit: Limit = 100, after: After = None
+) -> Listing[MessagePublic]:
+    """Of a question, or of the question that an answer answers."""
+    return services.chat.earlier(principal, message_id, limit=limit, after=after)
 
 
 @router.post("/{message_id}/feedback", operation_id="rate_message", summary="Rate an answer")

@@ -118,15 +118,22 @@ class ConversationService:
         shown = rows[:limit][::-1]
         return Listing(items=shown, next=shown[0].id if len(rows) > limit else None)
 
-    def earlier(self, principal: Principal, message_id: str) -> Listing[MessagePublic]:
+    def earlier(
+        self, principal: Principal, message_id: str, *, limit: int = 100, after: str | None = None
+    ) -> Listing[MessagePublic]:
         """What a question took the place of: it in other words, and the answers it had; oldest first."""
+        limit = max(1, min(limit, 200))
         with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:
             message = self._get_message(session, principal, message_id)
+            question_id = message.replaced_by or question_of(session, message).id
             query = select(Message).where(
-                Message.conversation_id == message.conversation_id, Message.replaced_by == message.id
+                Message.conversation_id == message.conversation_id,
+                Message.replaced_by == question_id,
+                col(Message.id) > number(after or ""),
             )
-            rows = session.exec(query.order_by(col(Message.id).desc()).limit(200)).all()
-            return Listing(items=with_present_state(session, [message_public(row) for row in reversed(rows)]))
+            rows = session.exec(query.order_by(col(Message.id)).limit(limit + 1)).all()
+            shown = with_present_state(session, [message_public(row) for row in rows[:limit]])
+        return Listing(items=shown, next=shown[-1].id if len(rows) > limit else None)
 
     def question(self, principal: Principal, message_id: str) -> MessagePublic:
         """The question that a message is, or answers."""

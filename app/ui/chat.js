@@ -203,7 +203,7 @@
       for (const one of (await send(`/api/messages/${messageOf(button)}/earlier`, "GET")).items) {
         const part = document.createElement("p");
         part.className = one.role;
-        part.textContent = one.text;
+        part.textContent = one.text.replace(/\*\*|__|`|^#+ /gm, "");
         inside.append(part);
       }
     } catch (sentence) {

@@ -17,7 +17,7 @@ from app.services.services import Services
 from app.services.shapes import AskRequest, ConversationPublic, MessagePublic
 from app.ui.composer import LIMITS, about_html
 from app.ui.format import Row
-from app.ui.rows import asked_row, conversation_rows, suggestions_html
+from app.ui.rows import BROKEN, asked_row, conversation_rows, suggestions_html
 from app.ui.said import SHOWN, Said
 from app.ui.shared import PRIVATE, Updates, first, header, in_thread, principal_of, told
 from app.ui.side import Side, build_side, conversations_shown
@@ -250,7 +250,7 @@ class ChatHandlers:
 
     def _rows(self, principal: Principal, messages: Sequence[MessagePublic], artist_id: str | None) -> list[Row]:
         suggestions: list[str] = []
-        if messages and messages[-1].role == "assistant":
+        if messages and messages[-1].role == "assistant" and messages[-1].state not in BROKEN:
             asked = [message.text for message in messages if message.role == "user"]
             suggestions = self._chat.suggestions(principal, messages[-1], artist_id=artist_id, asked=asked)
         return conversation_rows(messages, self._chat.traces(principal, messages), suggestions)

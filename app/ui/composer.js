@@ -34,9 +34,12 @@
       line.querySelector("button").textContent = "Leave it";
       place.append(line);
     }
-    if (chosen.size) place.append(Object.assign(document.createElement("span"), { className: "label", textContent: "Only in" }));
+    if (!chosen.size) return;
+    const only = Object.assign(document.createElement("div"), { className: "only" });
+    only.append(Object.assign(document.createElement("span"), { className: "label", textContent: "Only in" }));
+    place.append(only);
     for (const [id, title] of chosen)
-      place.append(
+      only.append(
         chip(title, `Do not limit the question to ${title}`, () => {
           chosen.delete(id);
           draw();

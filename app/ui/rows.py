@@ -29,7 +29,7 @@ def conversation_rows(
         else:
             rows += answer_rows(message, traces.get(message.id), last=place == len(messages) - 1)
     if messages and messages[-1].role == "user":
-        again = f'<div class="actions" id="answer-{int(messages[-1].id)}">{_button("again", "Try again")}</div>'
+        again = f'<div class="actions" id="answer-{int(messages[-1].id)}">{_button("again", "Try again", mark="first")}</div>'
         rows.append({"role": "assistant", "content": f'<div class="below">{UNANSWERED}</div>{again}'})
     elif suggestions:
         rows.append(suggestion_row(suggestions))
@@ -50,12 +50,14 @@ def asked_row(text: str) -> Row:
 
 
 def answer_rows(message: MessagePublic, trace: Mapping[str, Any] | None, *, last: bool) -> list[Row]:
-    again = ""
-    if last:
-        again = _button("again", "Try again" if message.state in BROKEN else "Ask again")
-    helpful = _button("up", "Helpful", chosen=message.rating == 1)
-    unhelpful = _button("down", "Not helpful", chosen=message.rating == -1)
-    buttons = _button("copy", "Copy") + again + helpful + unhelpful
+    again = first = ""
+    if last and message.state in BROKEN:
+        first = _button("again", "Try again", mark="first")
+    elif last:
+        again = _button("again", "Ask again")
+    helpful = _button("up", "Helpful", mark="chosen" if message.rating == 1 else "")
+    unhelpful = _button("down", "Not helpful", mark="chosen" if message.rating == -1 else "")
+    buttons = first + _button("copy", "Copy") + again + helpful + unhelpful
     row = f'<div class="actions" id="answer-{int(message.id)}">{buttons}{_plain_sources(message)}</div>'
     return [*message_rows(message, trace), {"role": "assistant", "content": row}]
 
@@ -83,5 +85,5 @@ def _standing(standing: str) -> str:
     return f" ({standing})" if standing != "none" else ""
 
 
-def _button(action: str, words: str, *, chosen: bool = False) -> str:
-    return f'<button type="button" class="act {action}{" chosen" if chosen else ""}">{words}</button>'
+def _button(action: str, words: str, *, mark: str = "") -> str:
+    return f'<button type="button" class="act {action}{f" {mark}" if mark else ""}">{words}</button>'

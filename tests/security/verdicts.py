@@ -62,6 +62,7 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/documents", "after"): "document",
     ("GET /api/conversations", "after"): "conversation",
     ("GET /api/conversations/{conversation_id}/messages", "after"): None,
+    ("GET /api/messages/{message_id}/earlier", "after"): None,
     ("GET /api/audit", "after"): None,
     ("GET /api/audit", "user"): "user",
     ("GET /api/admin/users", "after"): "user",
