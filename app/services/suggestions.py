@@ -19,8 +19,9 @@ PASSAGES = 120  # of them all; a heading says more than the middle of a long con
 TOPIC_WORDS = range(1, 9)
 LITTLE = 3  # letters of words such as "and" that titles do not write large
 TITLE_CHARS = 44  # of a title; its beginning in quotation marks names a document as well as the whole (naming.py)
-# How many of one's own documents, then of the industry's, by what the last question was about.
-SHARES: dict[str | None, tuple[int, int]] = {"personal": (2, 1), "hybrid": (2, 1), "global": (1, 2), None: (2, 1)}
+# How many of them are about one's own documents, by what the last question was about; the others are the industry's.
+OF_ONES_OWN = 2
+SHARES: dict[str | None, int] = {"global": 1}
 # What each role (design 1) asks about first, as words of headings.
 ROLE_TOPICS = {
     "manager": "commission term termination sunset accounting audit team advance deal budget",
@@ -63,13 +64,16 @@ def next_questions(
     """
     before = [*asked]
     cited = [citation.document_id for citation in message.citations] if message else []
+    ranked = {}
+    for kb in ("personal", "global"):
+        topics = _topics(session, _documents(session, principal, kb, cited, artist_id))
+        ranked[kb] = _ranked(topics, role, before[-1:] if message else [], cited)
+    mine = SHARES.get(message.intent if message else None, OF_ONES_OWN)
     chosen: list[str] = []
-    shares = SHARES[message.intent if message else None]
-    for kb, share in zip(("personal", "global"), shares, strict=True):
-        documents = _documents(session, principal, kb, cited, artist_id)
-        topics = _ranked(_topics(session, documents), role, before[-1:] if message else [], cited)
-        chosen += _questions(topics, [*before, *chosen], share if kb == "personal" else MOST - len(chosen))
-    return chosen[:MOST]
+    # Where one kb has too little, the other one fills up.
+    for kb, most in (("personal", mine), ("global", MOST), ("personal", MOST)):
+        chosen += _questions(ranked[kb], [*before, *chosen], most - len(chosen))
+    return chosen
 
 
 def _documents(

@@ -150,11 +150,13 @@ class ChatHandlers:
     def _begin(self, principal: Principal, text: str, said: Said) -> _Begun | None:
         """The conversation to answer in, made now if there is none, so that Stop knows it from the start; about whom it
         is; and its rows, as far as they stay, with the question below them."""
-        if not text.strip() and said.replaces is not None:
-            text = self._chat.question(principal, said.replaces).text
+        asked = self._chat.question(principal, said.replaces) if said.replaces is not None else None
+        if asked is not None and not text.strip():
+            text = asked.text
         if not text.strip():
             return None
-        chosen = self._chat.conversation(principal, said.conversation) if said.conversation else None
+        place = said.conversation or (asked.conversation if asked else None)
+        chosen = self._chat.conversation(principal, place) if place else None
         newest = self._chat.conversations(principal, limit=1).items
         made, moved = chosen is None, chosen is None or not newest or newest[0].id != chosen.id
         if chosen is None:
@@ -162,10 +164,9 @@ class ChatHandlers:
         elif "artist" in said.model_fields_set and chosen.artist_id != said.artist:
             chosen = self._chat.update(principal, chosen.id, artist_id=said.artist)
         before = [] if made else self._chat.newest(principal, chosen.id, limit=SHOWN).items
-        if said.replaces is not None:
-            asked = self._chat.question(principal, said.replaces)
+        if asked is not None:
             before = [message for message in before if int(message.id) < int(asked.id)]
-        rows = conversation_rows(before, self._chat.traces(principal, before))
+        rows = conversation_rows(before, self._chat.traces(principal, before), ended=False)
         request = AskRequest(
             conversation=chosen.id, text=text, documents=said.documents or None, artist_id=chosen.artist_id,
             replaces=said.replaces,

@@ -20,15 +20,19 @@ def conversation_rows(
     messages: Sequence[MessagePublic],
     traces: Mapping[str, Mapping[str, Any]],
     suggestions: Sequence[str] = (),
+    *,
+    ended: bool = True,
 ) -> list[Row]:
-    """All rows of `messages`, oldest first; the newest answer can be asked for again, and is followed by `suggestions`."""
+    """All rows of `messages`, oldest first. Where the conversation `ended` with them, the newest answer can be asked for
+    again and is followed by `suggestions`; else a question is on its way below.
+    """
     rows: list[Row] = []
     for place, message in enumerate(messages):
         if message.role == "user":
             rows.append(question_row(message))
         else:
-            rows += answer_rows(message, traces.get(message.id), last=place == len(messages) - 1)
-    if messages and messages[-1].role == "user":
+            rows += answer_rows(message, traces.get(message.id), last=ended and place == len(messages) - 1)
+    if ended and messages and messages[-1].role == "user":
         again = f'<div class="actions" id="answer-{int(messages[-1].id)}">{_button("again", "Try again", mark="first")}</div>'
         rows.append({"role": "assistant", "content": f'<div class="below">{UNANSWERED}</div>{again}'})
     elif suggestions:

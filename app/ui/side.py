@@ -50,23 +50,26 @@ def conversations_shown(chat: ChatService, principal: Principal, said: Said, cho
         rows.append(chosen)
     if not rows and said.find.strip():
         return NONE_FOUND
-    return conversations_html(rows, chosen.id if chosen else None, now() - timedelta(minutes=said.offset), more=more)
+    behind = timedelta(minutes=said.offset)
+    return conversations_html(rows, chosen.id if chosen else None, now(), behind, more=more)
 
 
-def conversations_html(rows: Sequence[ConversationPublic], chosen: str | None, moment: datetime, *, more: bool) -> str:
-    """`moment` is now, by the reader's clock."""
+def conversations_html(
+    rows: Sequence[ConversationPublic], chosen: str | None, moment: datetime, behind: timedelta, *, more: bool
+) -> str:
+    """`moment` is now; days are the reader's, whose clock is `behind` UTC."""
     groups = "".join(
         f'<h2>{day}</h2><ul aria-label="{day}">{"".join(_row(row, row.id == chosen) for row in found)}</ul>'
-        for day, found in _by_day(rows, moment)
+        for day, found in _by_day(rows, moment, behind)
     )
     return groups + ('<button type="button" data-action="older">Show older</button>' if more else "")
 
 
-def _by_day(rows: Sequence[ConversationPublic], moment: datetime) -> Iterator[tuple[str, Iterator[ConversationPublic]]]:
-    away = now() - moment
-
+def _by_day(
+    rows: Sequence[ConversationPublic], moment: datetime, behind: timedelta
+) -> Iterator[tuple[str, Iterator[ConversationPublic]]]:
     def day(row: ConversationPublic) -> str:
-        days = (moment.date() - (row.updated - away).date()).days
+        days = ((moment - behind).date() - (row.updated - behind).date()).days
         return "Today" if days <= 0 else "Yesterday" if days == 1 else "Earlier"
 
     return groupby(rows, day)

@@ -155,9 +155,7 @@ def test_no_listener_is_called_by_its_name(town: Town) -> None:
 def test_anothers_tab_and_event_are_shut_while_they_run(town: Town) -> None:
     """B4, B5: Alice's answer comes whole, whatever Bob and nobody do with her tab's hash and event id meanwhile."""
     town.api.llm.script(SLOW, token_seconds=0.12)
-    asking = next(
-        one for one in dependencies(town.alice.client) if names(town)[one["id"]] == "ask(textbox,textbox)"
-    )
+    asking = next(one for one in dependencies(town.alice.client) if names(town)[one["id"]] == "ask(textbox,textbox)")
     tab, came = "alicetab" + uuid.uuid4().hex[:6], list[dict[str, Any]]()
     question = f"What commission does my manager of {CANARY} take?"
     event = join(town.alice.client, tab, asking["id"], [question, ""]).json()["event_id"]
