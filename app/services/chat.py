@@ -208,7 +208,7 @@ class ChatService(ConversationService):
         question = old if same else self._add_question(session, conversation, request.text)
         first = (old.id or 0) + (1 if same else 0)
         aside = (col(Message.id) >= first) | (col(Message.replaced_by) >= first)
-        here = (Message.conversation_id == conversation.id, col(Message.id) != question.id, aside)
+        here = (col(Message.conversation_id) == conversation.id, col(Message.id) != question.id, aside)
         session.execute(update(Message).where(*here).values(replaced_by=question.id))
         self._touch(session, conversation)
         return question

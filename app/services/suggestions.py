@@ -80,7 +80,7 @@ def _documents(
     session: Session, principal: Principal, kb: str, cited: Sequence[str], artist_id: str | None
 ) -> list[Document]:
     """The cited ones first, then the newest."""
-    mine = (Document.kb == kb) & (Document.status == READY)
+    mine = (col(Document.kb) == kb) & (col(Document.status) == READY)
     if kb == "personal":
         mine &= Document.user_id == principal.user_id
         if artist_id is not None:

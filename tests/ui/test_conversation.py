@@ -248,7 +248,7 @@ def test_a_question_is_limited_to_chosen_documents(site: Api, lena: Visitor) -> 
     assert "seventeen percent of the artist" not in str(site.llm.chats[-1].body)
     expect(page.locator("#limits .chip")).to_contain_text("Rider")  # kept while the conversation is open
     page.get_by_role("button", name="Do not limit the question to Rider").click()
-    ask(page, "What commission is there now?")
+    ask(page, COMMISSION)
     expect(page.locator("#chat .act.copy")).to_have_count(2, timeout=20_000)
     assert "seventeen percent of the artist" in str(site.llm.chats[-1].body)
 
