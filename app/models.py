@@ -315,6 +315,7 @@ class Message(SQLModel, table=True):
     trace_id: str | None = Field(default=None, max_length=36)
     rating: int | None = None
     feedback: str | None = None
+    replaced_by: int | None = None  # the question that was asked instead, in the same words or in others
     created: datetime = Field(default_factory=now)
     __table_args__ = ({"sqlite_autoincrement": True},)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
 from app.api.description import shown, told
+from app.services.documents import Keep
 from app.services.shapes import ConversationPublic, Id, Listing, MessagePublic
 
 router = APIRouter(prefix="/conversations", tags=["conversations"])
+
+Wanted = Annotated[str | None, Query(max_length=200, description="Words that the title or a message holds.")]
 
 
 class ConversationCreate(BaseModel):
@@ -20,14 +25,17 @@ class ConversationCreate(BaseModel):
 
 class ConversationUpdate(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"title": "Label offers, spring"}})
-    title: str = Field(min_length=1, max_length=200)
+    title: str | None = Field(default=None, min_length=1, max_length=200)
+    artist_id: Id | None = Field(
+        default=None, description="Whom questions are about from here on; null: all artists. Left out: as it is."
+    )
 
 
 @router.get("", operation_id="list_conversations", responses=told(404), summary="One's conversations, newest first")
 def conversations(
-    principal: PrincipalDep, services: ServicesDep, limit: Limit = 50, after: After = None
+    principal: PrincipalDep, services: ServicesDep, q: Wanted = None, limit: Limit = 50, after: After = None
 ) -> Listing[ConversationPublic]:
-    return services.chat.conversations(principal, limit=limit, after=after)
+    return services.chat.conversations(principal, q=q, limit=limit, after=after)
 
 
 @router.post(
@@ -51,11 +59,14 @@ def conversation(conversation_id: PathId, principal: PrincipalDep, services: Ser
     return services.chat.conversation(principal, conversation_id)
 
 
-@router.patch("/{conversation_id}", operation_id="update_conversation", summary="Rename a conversation")
-def rename(
+@router.patch(
+    "/{conversation_id}", operation_id="update_conversation", summary="Rename a conversation, or change its artist"
+)
+def update(
     conversation_id: PathId, body: ConversationUpdate, principal: PrincipalDep, services: ServicesDep
 ) -> ConversationPublic:
-    return services.chat.rename(principal, conversation_id, body.title)
+    artist_id = body.artist_id if "artist_id" in body.model_fields_set else Keep.KEEP
+    return services.chat.update(principal, conversation_id, title=body.title, artist_id=artist_id)
 
 
 @router.delete(

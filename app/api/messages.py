@@ -9,17 +9,21 @@ from fastapi import APIRouter, Body
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.deps import PathId, PrincipalDep, ServicesDep
+from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
 from app.api.description import shown, told
 from app.api.once import Key, ask_once
 from app.api.sse import EventStream
 from app.models import KB, Intent
-from app.services.shapes import AskRequest, MessagePublic
+from app.services.shapes import AskRequest, Listing, MessagePublic
 
 router = APIRouter(prefix="/messages", tags=["messages"])
 
 EXAMPLES: dict[str, Any] = {
     "whole": {"summary": "The answer at once", "value": {"text": "When does my publishing deal end?"}},
+    "again": {
+        "summary": "A question in other words, in place of the first one",
+        "value": {"text": "When does my publishing deal with Tideline end?", "replaces": "40"},
+    },
     "stream": {
         "summary": "The answer as it is written",
         "value": {"text": "What did we agree on merchandise?", "conversation": "17", "stream": True},
@@ -96,7 +100,7 @@ async def ask(
     services: ServicesDep,
     key: Key = None,
 ) -> MessagePublic | JSONResponse | EventStream:
-    """Without `conversation` a new one begins. Leaving an event stream stops the answer; what came is kept."""
+    """Without `conversation` and `replaces` a new one begins. Leaving an event stream stops the answer; what came is kept."""
     if key is not None:
         digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
         return await ask_once(services, principal, key, body, digest)
@@ -112,6 +116,18 @@ async def ask(
 )
 def trace(message_id: PathId, principal: PrincipalDep, services: ServicesDep) -> TracePublic:
     return TracePublic.model_validate(services.chat.trace(principal, message_id))
+
+
+@router.get(
+    "/{message_id}/earlier",
+    operation_id="list_earlier",
+    summary="What a question took the place of when it was asked again",
+)
+def earlier(
+    message_id: PathId, principal: PrincipalDep, services: ServicesDep, limit: Limit = 100, after: After = None
+) -> Listing[MessagePublic]:
+    """Of a question, or of the question that an answer answers."""
+    return services.chat.earlier(principal, message_id, limit=limit, after=after)
 
 
 @router.post("/{message_id}/feedback", operation_id="rate_message", summary="Rate an answer")

@@ -85,6 +85,7 @@ class ArtistService:
                 .where(col(Document.artist_id) == artist_id)
                 .values(status=DELETING, artist_id=None, attempts=0, next_attempt=None, updated=now())
             )
+            keep_mixed(session, artist_id)
             self._delete_conversations(session, artist_id)
             session.execute(delete(Trace).where(col(Trace.artist_id) == artist_id))
             withdraw(session, Conversation.user_id == principal.user_id, lambda document_id: document_id in theirs)
@@ -108,6 +109,17 @@ def own_artist(session: Session, principal: Principal, artist_id: str) -> Artist
     if artist is None or artist.user_id != principal.user_id:
         raise NotFound("There is no such artist.")
     return artist
+
+
+def keep_mixed(session: Session, artist_id: str) -> None:
+    """A conversation that was about others too, before its artist was changed, does not leave with this one."""
+    others = (
+        select(Message.conversation_id)
+        .join(Trace, col(Trace.id) == col(Message.trace_id))
+        .where(col(Trace.artist_id).is_distinct_from(artist_id))
+    )
+    mixed = (col(Conversation.artist_id) == artist_id) & col(Conversation.id).in_(others)
+    session.execute(update(Conversation).where(mixed).values(artist_id=None))
 
 
 def check_not_last(session: Session, user_id: str, what: str) -> None:

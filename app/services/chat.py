@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse
 from loguru import logger
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
 
 from app.config import Settings
 from app.errors import AppError, NotFound
@@ -23,11 +25,12 @@ from app.retrievers.router import build_router
 from app.services.admission import Admission
 from app.services.answering import Answerer, Draft
 from app.services.citations import as_citation, citations
-from app.services.conversations import ConversationService, message_public
+from app.services.conversations import ConversationService, message_public, question_of
 from app.services.model_slot import ModelSlot
 from app.services.profiles import ProfileService
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
+from app.services.suggestions import next_questions
 from app.services.usage import record
 from app.services.watch import SessionWatch, Watched
 
@@ -74,6 +77,7 @@ class ChatService(ConversationService):
         """The question is stored before anything else, the answer's row before its first word. A caller who goes away
         closes the generator: the provider's stream is closed and what came is kept as `partial`.
         """
+        request = await asyncio.to_thread(self._placed, principal, request)
         scope = await asyncio.to_thread(self._scope, principal, request)
         conversation, question = await asyncio.to_thread(self._begin, principal, request)
         grant = await self._model.grant()
@@ -138,6 +142,19 @@ class ChatService(ConversationService):
                     )  # fmt: skip
         raise AppError(FAILED_SENTENCE, status=500, code="internal")
 
+    def suggestions(
+        self,
+        principal: Principal,
+        message: MessagePublic | None = None,
+        *,
+        artist_id: str | None = None,
+        asked: Sequence[str] = (),
+    ) -> list[str]:
+        """What to ask after `message`, whose question was the last of `asked`; or to begin with. No model is asked."""
+        role = self._profiles.get(principal).role
+        with self._db.reading() as session:
+            return next_questions(session, principal, role, message=message, artist_id=artist_id, asked=asked)
+
     async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
         earlier = [turn.text for turn in answerer.history if turn.role == "user"]
         alone = standalone(question, earlier) or question
@@ -155,6 +172,15 @@ class ChatService(ConversationService):
         assert isinstance(response, AsyncStreamingResponse)
         return response
 
+    def _placed(self, principal: Principal, request: AskRequest) -> AskRequest:
+        """`request` with the conversation of what it replaces; 404 where it names another one."""
+        if request.replaces is None:
+            return request
+        place = self.question(principal, request.replaces).conversation
+        if request.conversation not in (None, place):
+            raise NotFound("There is no such message in this conversation.")
+        return request.model_copy(update={"conversation": place})
+
     def _scope(self, principal: Principal, request: AskRequest) -> Scope:
         """What the question is limited to; the artist is the conversation's unless the request names one."""
         artist_id = request.artist_id
@@ -171,7 +197,28 @@ class ChatService(ConversationService):
                 session.flush()
             else:
                 conversation = self._get(session, principal, request.conversation)
+            if request.replaces is not None:
+                return conversation, self._ask_again(session, principal, conversation, request)
             return conversation, self._add_question(session, conversation, request.text)
+
+    def _ask_again(
+        self, session: Session, principal: Principal, conversation: Conversation, request: AskRequest
+    ) -> Message:
+        """The question to answer in place of an earlier one: that one itself when the words are the same, else a new one.
+
+        In the transaction that stores the question, what followed is put aside, never deleted: it leaves the conversation
+        and the prompts, and stays as the question's earlier version. So nothing is lost when the new answer fails, and a
+        conversation remains one line, as its readers see it.
+        """
+        old = question_of(session, self._get_message(session, principal, request.replaces or ""))
+        same = request.text.strip() == old.text.strip()
+        question = old if same else self._add_question(session, conversation, request.text)
+        first = (old.id or 0) + (1 if same else 0)
+        aside = (col(Message.id) >= first) | (col(Message.replaced_by) >= first)
+        here = (col(Message.conversation_id) == conversation.id, col(Message.id) != question.id, aside)
+        session.execute(update(Message).where(*here).values(replaced_by=question.id))
+        self._touch(session, conversation)
+        return question
 
     def _open(self, principal: Principal, conversation: Conversation, scope: Scope, retrieval: Retrieval) -> Message:
         artist_id = scope.tenant.artist_id if scope.tenant else None

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from sqlalchemy import true
 from sqlmodel import Session, col, select
 
 from app.db import Database
-from app.errors import AppError, NotFound
+from app.errors import AppError, Conflict, NotFound
 from app.models import DELETING, Artist, Chunk, Conversation, Document, Message, Trace, now
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.documents import Keep
 from app.services.explaining import named_passages
 from app.services.idempotency import forget
 from app.services.prompts import HISTORY_MESSAGES, Turn
@@ -27,11 +29,18 @@ class ConversationService:
         self._db, self._audit = db, audit
 
     def conversations(
-        self, principal: Principal, *, limit: int = 50, after: str | None = None
+        self, principal: Principal, *, q: str | None = None, limit: int = 50, after: str | None = None
     ) -> Listing[ConversationPublic]:
-        """Newest first."""
+        """Newest first; with `q` those whose title or messages hold it."""
         limit = max(1, min(limit, 200))
         query = select(Conversation).where(Conversation.user_id == principal.user_id)
+        if q is not None and (wanted := q.strip()):
+            said = select(Message.conversation_id).where(
+                Message.conversation_id == Conversation.id,
+                col(Message.replaced_by).is_(None),
+                col(Message.text).icontains(wanted, autoescape=True),
+            )
+            query = query.where(col(Conversation.title).icontains(wanted, autoescape=True) | said.exists())
         with self._refusing(principal, "conversation.list", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
@@ -60,12 +69,23 @@ class ConversationService:
         with self._refusing(principal, "conversation.read", conversation_id), self._db.reading() as session:
             return conversation_public(self._get(session, principal, conversation_id))
 
-    def rename(self, principal: Principal, conversation_id: str, title: str) -> ConversationPublic:
-        if not title.strip():
+    def update(
+        self,
+        principal: Principal,
+        conversation_id: str,
+        *,
+        title: str | None = None,
+        artist_id: str | None | Keep = Keep.KEEP,
+    ) -> ConversationPublic:
+        """Another title, or another artist (None: all artists) for the questions from here on."""
+        if title is not None and not title.strip():
             raise AppError("A conversation needs a title; type one.", status=422, code="title")
         with self._refusing(principal, "conversation.update", conversation_id), self._db.session() as session:
             conversation = self._get(session, principal, conversation_id)
-            conversation.title = title.strip()[:200]
+            conversation.title = title.strip()[:200] if title is not None else conversation.title
+            if not isinstance(artist_id, Keep):
+                self._check_artist(session, principal, artist_id)
+                conversation.artist_id = artist_id
             session.add(conversation)
             return conversation_public(conversation)
 
@@ -83,17 +103,57 @@ class ConversationService:
     def messages(
         self, principal: Principal, conversation_id: str, *, limit: int = 100, after: str | None = None
     ) -> Listing[MessagePublic]:
-        """Oldest first."""
+        """Oldest first, without what was replaced."""
         limit = max(1, min(limit, 200))
-        with self._refusing(principal, "conversation.read", conversation_id), self._db.reading() as session:
-            conversation = self._get(session, principal, conversation_id)
-            query = select(Message).where(Message.conversation_id == conversation.id)
-            if after is not None:
-                query = query.where(col(Message.id) > number(after))
+        later = col(Message.id) > number(after or "")
+        rows = self._messages(principal, conversation_id, later, col(Message.id), limit + 1)
+        return Listing(items=rows[:limit], next=rows[limit - 1].id if len(rows) > limit else None)
+
+    def newest(
+        self, principal: Principal, conversation_id: str, *, limit: int = 30, before: str | None = None
+    ) -> Listing[MessagePublic]:
+        """The last messages, or those before message `before`, oldest first; `next` is the `before` of what comes above."""
+        limit = max(1, min(limit, 200))
+        above = col(Message.id) < number(before) if before is not None else true()
+        rows = self._messages(principal, conversation_id, above, col(Message.id).desc(), limit + 1)
+        shown = rows[:limit][::-1]
+        return Listing(items=shown, next=shown[0].id if len(rows) > limit else None)
+
+    def earlier(
+        self, principal: Principal, message_id: str, *, limit: int = 100, after: str | None = None
+    ) -> Listing[MessagePublic]:
+        """What a question took the place of: it in other words, and the answers it had; oldest first."""
+        limit = max(1, min(limit, 200))
+        with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:
+            message = self._get_message(session, principal, message_id)
+            question_id = message.replaced_by or question_of(session, message).id
+            query = select(Message).where(
+                Message.conversation_id == message.conversation_id,
+                Message.replaced_by == question_id,
+                col(Message.id) > number(after or ""),
+            )
             rows = session.exec(query.order_by(col(Message.id)).limit(limit + 1)).all()
             shown = with_present_state(session, [message_public(row) for row in rows[:limit]])
-        following = str(rows[limit - 1].id) if len(rows) > limit else None
-        return Listing(items=shown, next=following)
+        return Listing(items=shown, next=shown[-1].id if len(rows) > limit else None)
+
+    def question(self, principal: Principal, message_id: str) -> MessagePublic:
+        """The question that a message is, or answers."""
+        with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:
+            return message_public(question_of(session, self._get_message(session, principal, message_id)))
+
+    def _messages(
+        self, principal: Principal, conversation_id: str, where: Any, order: Any, limit: int
+    ) -> list[MessagePublic]:
+        with self._refusing(principal, "conversation.read", conversation_id), self._db.reading() as session:
+            conversation = self._get(session, principal, conversation_id)
+            here = (Message.conversation_id == conversation.id, col(Message.replaced_by).is_(None))
+            rows = session.exec(select(Message).where(*here, where).order_by(order).limit(limit)).all()
+            ids = [row.id for row in rows if row.role == "user"]
+            asked = set(session.exec(select(Message.replaced_by).where(col(Message.replaced_by).in_(ids))).all())
+            shown = with_present_state(session, [message_public(row) for row in rows])
+            for message in shown:
+                message.earlier = int(message.id) in asked
+            return shown
 
     def trace(self, principal: Principal, message_id: str) -> dict[str, Any]:
         """Why this answer: the trace, without similarity scores for those who are not admins (threats.md 2.10)."""
@@ -133,7 +193,7 @@ class ConversationService:
                 .join(Conversation)
                 .outerjoin(Trace, col(Trace.id) == col(Message.trace_id))
                 .where(Message.conversation_id == conversation_id, col(Message.id) < before)
-                .where(Conversation.user_id == principal.user_id)
+                .where(Conversation.user_id == principal.user_id, col(Message.replaced_by).is_(None))
             )
             found = session.exec(query.order_by(col(Message.id).desc()).limit(HISTORY_MESSAGES)).all()
         foreign = (artist_id is not None and row.trace_id is not None and about != artist_id for row, about in found)
@@ -152,8 +212,7 @@ class ConversationService:
         message = Message(conversation_id=conversation.id or 0, role="user", text=text)
         session.add(message)
         if conversation.title == UNTITLED:
-            first = " ".join(text.split())
-            conversation.title = first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1].rstrip() + "…"
+            conversation.title = title_from(text)
         self._touch(session, conversation)
         session.flush()
         return message
@@ -178,6 +237,32 @@ class ConversationService:
         except NotFound:
             raise NotFound("There is no such message.") from None
         return message
+
+
+def title_from(question: str) -> str:
+    """A conversation is called by its first question, as far as there is room."""
+    first = " ".join(question.split())
+    return first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1].rstrip() + "…"
+
+
+def question_of(session: Session, message: Message) -> Message:
+    """The question that `message` is, or answers. Raises `NotFound` where an answer stands alone, `Conflict` for what was
+    replaced meanwhile.
+    """
+    if message.replaced_by is not None:
+        raise Conflict("This was asked again meanwhile; reload the conversation.", code="replaced")
+    if message.role == "user":
+        return message
+    query = select(Message).where(
+        Message.conversation_id == message.conversation_id,
+        Message.role == "user",
+        col(Message.id) < message.id,
+        col(Message.replaced_by).is_(None),
+    )
+    question = session.exec(query.order_by(col(Message.id).desc()).limit(1)).first()
+    if question is None:
+        raise NotFound("The question of this answer is not here any more.")
+    return question
 
 
 def number(identifier: str) -> int:

@@ -9,6 +9,11 @@ from app.retrievers.wording import words
 
 _END = re.compile(r"(?<=[.!?;:])\s+(?=[\"“(\[A-Z0-9])|\n{2,}")
 _HEADING = re.compile(r"#{1,6} [^\n]*(?:\n+|$)")
+# A clause's number and heading, such as "H. Governing Law." or "12. Limitation of Liability:".
+_CLAUSE = re.compile(
+    r"(?:\(?[A-Za-z0-9]{1,3}(?:\.\d+)*[.)]|\d+(?:\.\d+)+)\s+"
+    r"[A-Z][\w'’-]*(?:[ ,&/]+(?:[A-Z][\w'’-]*|of|and|the|to|or|in|for|on|by|with)){0,9}[.:](?=\s|$)"
+)
 SENTENCE_CHARS = 40  # shorter ones are headings and numbers
 QUOTE_CHARS = 320
 WINDOWS = 40  # places tried in a sentence that is too long; each costs 40 microseconds
@@ -53,7 +58,13 @@ def _spans(text: str) -> list[tuple[int, int]]:
         if heading := _HEADING.match(text, start, max(end, start)):
             start = heading.end()
         part = text[start:end].strip()
-        if len(part) >= SENTENCE_CHARS or (end == len(text) and len(part) > 2):
+        if _CLAUSE.fullmatch(part) and end < len(text):
+            continue  # a heading, however long, is quoted with its sentence
+        if len(part) < SENTENCE_CHARS and _CLAUSE.match(text[end:].lstrip()):
+            if found and not text[found[-1][1] : start].strip():  # what is left of the clause before stays with it
+                found[-1] = (found[-1][0], start + len(text[start:end].rstrip()))
+            start = end
+        elif len(part) >= SENTENCE_CHARS or (end == len(text) and len(part) > 2):
             found.append((start, start + len(text[start:end].rstrip())))
             start = end
         elif text[end:].lstrip().startswith("#"):

@@ -13,7 +13,7 @@ from app.db import Database
 from app.errors import AppError, NotFound
 from app.models import Artist, Conversation, Document, Handover, Message, Trace, User
 from app.principal import Principal
-from app.services.artists import ArtistPublic, check_not_last, own_artist
+from app.services.artists import ArtistPublic, check_not_last, keep_mixed, own_artist
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService, queue_again
 from app.services.shapes import Id, Listing
@@ -120,6 +120,7 @@ class HandoverService:
             queue_again(document)
             session.add(document)
         moved = {document.id for document in documents}
+        keep_mixed(session, artist.id)
         theirs = col(Conversation.artist_id) == artist.id
         # Each side keeps the answers from its own documents alone.
         withdraw(session, theirs, lambda document_id: document_id not in moved)

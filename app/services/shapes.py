@@ -167,6 +167,7 @@ class MessagePublic(BaseModel):
     trace_id: Id | None
     rating: int | None
     created: datetime
+    earlier: bool = Field(default=False, description="of a question: it was asked before, see `/messages/{id}/earlier`")
 
 
 class AskRequest(BaseModel):
@@ -175,6 +176,11 @@ class AskRequest(BaseModel):
     stream: bool = False
     documents: list[Id] | None = Field(default=None, max_length=200)
     artist_id: Id | None = None
+    replaces: Id | None = Field(
+        default=None,
+        description="A question of this conversation, or its answer, to ask again in these words: what followed it is "
+        "replaced, and kept as its earlier version.",
+    )
 
 
 class Event(BaseModel):

@@ -28,28 +28,14 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 
 
 STYLES = (
-    "style.css",
-    "chat.css",
-    "documents.css",
-    "library.css",
-    "viewer.css",
-    "dashboard.css",
-    "admin.css",
-    "models.css",
-)
-# The last one tells those of the components that all are there.
+    "style.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
+    "dashboard.css", "admin.css", "models.css",
+)  # fmt: skip
+# Each stands on the ones before it. The last one tells the components, which may have started earlier, that all are there.
 SCRIPTS = (
-    "page.js",
-    "rest.js",
-    "dialogs.js",
-    "rows.js",
-    "documents.js",
-    "viewer.js",
-    "why.js",
-    "dashboard.js",
-    "admin.js",
-    "upload.js",
-)
+    "page.js", "rest.js", "dialogs.js", "rows.js", "documents.js", "viewer.js", "why.js", "chat.js", "side.js", "composer.js",
+    "dashboard.js", "admin.js", "models.js", "upload.js",
+)  # fmt: skip
 
 
 class _Traces:

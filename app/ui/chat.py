@@ -1,60 +1,60 @@
-"""The chat page: conversations at the side, cited answers as they are written, and a place to add documents."""
+"""The chat page: conversations at the side, cited answers as they are written, and a place to ask and to add documents."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from app.errors import NotFound
+from app.errors import AppError, NotFound
 from app.principal import Principal
+from app.services.conversations import title_from
 from app.services.services import Services
 from app.services.shapes import AskRequest, ConversationPublic, MessagePublic
-from app.ui.format import Row, message_rows, progress_rows, question_html
+from app.ui.composer import LIMITS, about_html
+from app.ui.format import Row
+from app.ui.rows import BROKEN, asked_row, conversation_rows, suggestions_html
+from app.ui.said import SHOWN, Said
 from app.ui.shared import PRIVATE, Updates, first, header, in_thread, principal_of, told
-from app.ui.side import LISTED, Side, build_side
-from app.ui.streaming import READING, progress
-from app.ui.upload import drop_area
+from app.ui.side import Side, build_side, conversations_shown
+from app.ui.streaming import Progress, progress
+from app.ui.upload import STARTED, drop_area
 
-STARTERS = (
-    "What is the governing law of my contract?",
-    "What do a manager's commission and a sunset clause usually look like?",
-    "What should I check before I sign a distribution deal?",
-)
 WELCOME = (
     '<div class="welcome"><h1>Ask your manager</h1>'
     "<p>Answers come from your own documents and the industry knowledge base, and name the page they stand on.</p></div>"
 )
 HINT = '<p class="hint">You have no documents of your own yet. Add a contract or a statement, then ask about it.</p>'
-LONGEST = 10_000  # messages of a conversation that are looked through for its newest ones
-SHOWN = 60  # newest messages of a conversation; the whole list is sent with every update
+ABOVE = '<button type="button" class="act above">Show earlier messages</button>'
+ROSTER = 200  # artists to choose from
 
 
 @dataclass(frozen=True)
 class ChatPage:
     """The components that handlers read and change."""
 
-    current: gr.State  # the conversation's id; whose it is, is asked of the service every time
-    remembered: gr.Textbox  # the id the browser tab kept
+    said: gr.Textbox  # what the page's script says of the page, as JSON (see `Said`)
     side: Side
+    above: gr.HTML
     chat: gr.Chatbot
-    starters: list[gr.Button]
-    starting: gr.Row
+    starting: gr.HTML
     hint: gr.HTML
     drop: gr.HTML
     question: gr.Textbox
     send: gr.Button
     stop: gr.Button
+    about: gr.HTML
+    asker: gr.HTML  # asks what a button of a row says
 
     @property
     def view(self) -> list[Any]:
         """Everything that changes with the conversation."""
-        mine = [self.current, self.chat, self.starting, self.hint, self.question, self.send, self.stop]
-        return [*mine, *self.side.view]
+        mine = [self.above, self.chat, self.starting, self.hint, self.question, self.send, self.stop, self.about]
+        return [*mine, self.side.conversations]
 
 
 def build(services: Services, demo: gr.Blocks) -> None:
@@ -64,17 +64,18 @@ def build(services: Services, demo: gr.Blocks) -> None:
 
 
 def _lay_out(services: Services) -> ChatPage:
-    current, remembered, side = gr.State(None), gr.Textbox(visible=False), build_side()
+    said, side = gr.Textbox(visible=False), build_side()
     header("Chat", side=True)
     with gr.Column(elem_id="chat-page"):
+        above = gr.HTML(ABOVE, visible=False, elem_id="above", js_on_load=None)
         chat = gr.Chatbot(
             label="Conversation", show_label=False, container=False, elem_id="chat", height="100%", layout="bubble", buttons=[],
             sanitize_html=True, allow_tags=False, latex_delimiters=[], placeholder=WELCOME, feedback_options=None,
         )  # fmt: skip
-        with gr.Row(elem_id="starters") as starting:
-            starters = [gr.Button(text, elem_classes="starter", size="sm") for text in STARTERS]
+        starting = gr.HTML("", visible=False, elem_id="starters", js_on_load=None)
         hint = gr.HTML(HINT, visible=False, js_on_load=None)
         drop = drop_area(services.settings.ingestion.max_bytes, "chat-drop", compact=True)
+        gr.HTML(LIMITS, elem_id="limits", js_on_load=None)
         with gr.Row(elem_id="composer"):
             question = gr.Textbox(
                 label="Your question", show_label=False, container=False, placeholder="Ask a question",
@@ -82,119 +83,156 @@ def _lay_out(services: Services) -> ChatPage:
             )  # fmt: skip
             send = gr.Button("Send", variant="primary", scale=0, min_width=88, elem_id="send")
             stop = gr.Button("Stop", variant="stop", scale=0, min_width=88, elem_id="stop", visible=False)
-    return ChatPage(current, remembered, side, chat, starters, starting, hint, drop, question, send, stop)
+        about = gr.HTML("", elem_id="about", js_on_load=STARTED.format(what="composer"))
+        asker = gr.HTML("", elem_id="asker", js_on_load=STARTED.format(what="asker"))
+    return ChatPage(said, side, above, chat, starting, hint, drop, question, send, stop, about, asker)
 
 
 def _wire(page: ChatPage, handlers: ChatHandlers, demo: gr.Blocks) -> None:
-    side, at = page.side, [page.current, page.side.listed]
-    asking = [
-        gr.on([page.send.click, page.question.submit], told(handlers.ask), [page.question, *at], page.view, **PRIVATE),
-        *(starter.click(told(handlers.ask), [starter, *at], page.view, **PRIVATE) for starter in page.starters),
-    ]
-    for asked in asking:
-        asked.failure(told(handlers.shown), at, page.view, **PRIVATE)
+    # The script says of the page what a handler must know, at the moment the event leaves.
+    looking: dict[str, Any] = {"inputs": page.said, "js": "() => [window.aim.said()]", **PRIVATE}
+    words = "(typed) => [window.aim.words(typed), window.aim.said()]"
+    asked = gr.on(
+        [page.send.click, page.question.submit, page.asker.click],
+        told(handlers.ask), [page.question, page.said], page.view, js=words, **PRIVATE,
+    )  # fmt: skip
+    asked.failure(told(handlers.shown), outputs=page.view, **looking)
     # Gradio cannot write an answer into a conversation that has left the page: leaving it stops it, and what came is
     # kept. First the one, then the other, or the answer's last update comes after the new view.
-    leaving: dict[str, Any] = {"fn": None, "cancels": asking, **PRIVATE}
-    page.stop.click(**leaving).then(told(handlers.shown), at, page.view, **PRIVATE)
-    side.new.click(**leaving).then(told(handlers.new), side.listed, page.view, **PRIVATE)
-    opened = side.conversations.input(**leaving)
-    opened.then(told(handlers.shown), [side.conversations, side.listed], page.view, **PRIVATE)
-    side.delete_now.click(**leaving).then(told(handlers.delete), at, page.view, **PRIVATE)
-    gr.on([side.rename.click, side.title.submit], told(handlers.rename), [side.title, *at], side.view, **PRIVATE)
-    side.older.click(told(handlers.older), at, [side.listed, *side.view], **PRIVATE)
+    leaving: dict[str, Any] = {"fn": None, "cancels": [asked], **PRIVATE}
+    for left in (page.stop.click, page.side.new.click, page.side.conversations.click):
+        left(**leaving).then(told(handlers.shown), outputs=page.view, **looking)
+    page.side.conversations.submit(told(handlers.listed), outputs=page.side.conversations, **looking)
+    page.asker.submit(told(handlers.shown), outputs=page.view, **looking)
     page.drop.submit(told(handlers.uploaded), None, page.hint, **PRIVATE)
-    tab = {"inputs": [page.remembered, side.listed], "js": "(_, listed) => [window.aim.remembered(), listed]"}
-    remembered: dict[str, Any] = {**tab, **PRIVATE}
-    demo.load(told(handlers.shown), outputs=page.view, **remembered)
+    demo.load(told(handlers.shown), outputs=page.view, **looking)
 
 
 class ChatHandlers:
     """One per page. Each asks who is asking, calls a service with it, and says what to show."""
 
     def __init__(self, services: Services, page: ChatPage) -> None:
-        self._chat, self._documents, self._page = services.chat, services.documents, page
-
-    async def shown(self, conversation: str | None, listed: int, request: gr.Request) -> Updates:
-        principal = principal_of(request)
-        return await in_thread(self._view, principal, conversation, listed)
-
-    async def new(self, listed: int, request: gr.Request) -> Updates:
-        principal = principal_of(request)
-        return await in_thread(self._view, principal, None, listed)
-
-    async def ask(
-        self, text: str, current: str | None, listed: int, request: gr.Request
-    ) -> AsyncGenerator[Updates, None]:
-        principal = principal_of(request)
-        if not text.strip():
-            yield {self._page.question: ""}
-            return
-        conversation, rows = await in_thread(self._begin, principal, current, text)
-        yield self._running(conversation, rows)
-        async with aclosing(self._answer(principal, conversation, text)) as answers:
-            async for answer in answers:
-                yield {self._page.chat: rows + answer}
-        yield await in_thread(self._view, principal, conversation, listed)
-
-    async def rename(self, title: str, current: str | None, listed: int, request: gr.Request) -> Updates:
-        principal = principal_of(request)
-        renamed = await in_thread(self._chat.rename, principal, current or "", title)
-        return await in_thread(self._page.side.show, self._chat, principal, renamed, listed)
-
-    async def delete(self, current: str | None, listed: int, request: gr.Request) -> Updates:
-        principal = principal_of(request)
-        await in_thread(self._chat.delete, principal, current or "")
-        return await in_thread(self._view, principal, None, listed)
-
-    async def older(self, current: str | None, listed: int, request: gr.Request) -> Updates:
-        principal, wanted = principal_of(request), listed + LISTED
-        chosen = await in_thread(self._chosen, principal, current)
-        return {self._page.side.listed: wanted} | await in_thread(
-            self._page.side.show, self._chat, principal, chosen, wanted
+        self._chat, self._documents, self._artists, self._page = (
+            services.chat,
+            services.documents,
+            services.artists,
+            page,
         )
+
+    async def shown(self, said: str | None, request: gr.Request) -> Updates:
+        principal = principal_of(request)
+        return await in_thread(self._view, principal, Said.read(said))
+
+    async def listed(self, said: str | None, request: gr.Request) -> Updates:
+        principal = principal_of(request)
+        return await in_thread(self._list, principal, Said.read(said))
 
     async def uploaded(self, request: gr.Request) -> Updates:
         principal = principal_of(request)
         return {self._page.hint: await in_thread(self._hint, principal)}
 
-    async def _answer(self, principal: Principal, conversation: str, text: str) -> AsyncGenerator[list[Row], None]:
-        events = self._chat.ask(principal, AskRequest(conversation=conversation, text=text))
-        async with aclosing(progress(events)) as steps:
-            async for step in steps:
-                yield step.rows()
+    async def ask(self, text: str, said: str | None, request: gr.Request) -> AsyncGenerator[Updates, None]:
+        principal, known = principal_of(request), Said.read(said)
+        begun = await in_thread(self._begin, principal, text, known)
+        if begun is None:
+            yield {self._page.question: ""}
+            return
+        yield await in_thread(self._running, principal, known, begun)
+        try:
+            async with aclosing(progress(self._chat.ask(principal, begun.request))) as steps:
+                async for seen in steps:
+                    yield {self._page.chat: begun.rows + seen.rows()}
+        except AppError:  # nothing was kept: the words go back to where they were typed
+            yield await in_thread(self._taken_back, principal, known, begun)
+            raise
+        yield await in_thread(self._ended, principal, known, begun)
 
-    def _begin(self, principal: Principal, current: str | None, text: str) -> tuple[str, list[Row]]:
-        """The conversation to answer in, made now if there is none, so that Stop knows it from the start; and its rows
-        with the question below them."""
-        rows = self._rows(principal, current) if current else []
-        conversation = current or self._chat.create(principal).id
-        return conversation, [*rows, {"role": "user", "content": question_html(text)}]
+    def _begin(self, principal: Principal, text: str, said: Said) -> _Begun | None:
+        """The conversation to answer in, made now if there is none, so that Stop knows it from the start; about whom it
+        is; and its rows, as far as they stay, with the question below them."""
+        asked = self._chat.question(principal, said.replaces) if said.replaces is not None else None
+        if asked is not None and not text.strip():
+            text = asked.text
+        if not text.strip():
+            return None
+        place = said.conversation or (asked.conversation if asked else None)
+        chosen = self._chat.conversation(principal, place) if place else None
+        newest = self._chat.conversations(principal, limit=1).items
+        made, moved = chosen is None, chosen is None or not newest or newest[0].id != chosen.id
+        if chosen is None:
+            chosen = self._chat.create(principal, title=title_from(text), artist_id=said.artist)
+        elif "artist" in said.model_fields_set and chosen.artist_id != said.artist:
+            chosen = self._chat.update(principal, chosen.id, artist_id=said.artist)
+        before = [] if made else self._chat.newest(principal, chosen.id, limit=SHOWN).items
+        if asked is not None:
+            before = [message for message in before if int(message.id) < int(asked.id)]
+        rows = conversation_rows(before, ended=False)
+        request = AskRequest(
+            conversation=chosen.id, text=text, documents=said.documents or None, artist_id=chosen.artist_id,
+            replaces=said.replaces,
+        )  # fmt: skip
+        return _Begun(chosen, made, moved, before, [*rows, asked_row(text)], request)
 
-    def _running(self, conversation: str, rows: list[Row]) -> Updates:
+    def _running(self, principal: Principal, said: Said, begun: _Begun) -> Updates:
         page = self._page
         return {
-            page.current: conversation,
-            page.chat: rows + progress_rows("", [], READING),
-            page.question: "",
+            page.chat: begun.rows + Progress().rows(),
             page.starting: gr.update(visible=False),
             page.send: gr.update(visible=False),
             page.stop: gr.update(visible=True),
+            **({page.question: ""} if said.typed else {}),
+            **({page.about: self._about(principal, begun.chosen)} if begun.made else {}),
         }
 
-    def _view(self, principal: Principal, conversation: str | None, listed: int) -> Updates:
-        """The whole page from SQL. A conversation that is not there any more, or not theirs, is a new one."""
-        page, chosen = self._page, self._chosen(principal, conversation)
-        rows = self._rows(principal, chosen.id) if chosen else []
+    def _taken_back(self, principal: Principal, said: Said, begun: _Begun) -> Updates:
+        page = self._page
+        if begun.made:
+            with suppress(NotFound):  # the user was quicker
+                self._chat.delete(principal, begun.chosen.id)
         return {
-            page.current: chosen.id if chosen else None,
+            **({page.question: begun.request.text} if said.typed else {}),
+            **({page.about: self._about(principal, None, said.artist)} if begun.made else {}),
+        }
+
+    def _ended(self, principal: Principal, said: Said, begun: _Begun) -> Updates:
+        """What the last update left to be shown: the stored answer below what stands, and where the list has changed, the
+        list."""
+        page = self._page
+        done = {page.send: gr.update(visible=True), page.stop: gr.update(visible=False)}
+        newest = self._chat.newest(principal, begun.chosen.id, limit=2)
+        shown = [*begun.before, *(message for message in newest.items if message not in begun.before)]
+        rows = self._rows(principal, shown, begun.chosen.artist_id)
+        if not begun.moved:
+            return {page.chat: rows, **done}
+        return {
             page.chat: rows,
-            page.starting: gr.update(visible=not rows),
+            **done,
+            **self._list(principal, said.model_copy(update={"conversation": begun.chosen.id})),
+        }
+
+    def _view(self, principal: Principal, said: Said) -> Updates:
+        """The whole page from SQL. A conversation that is not there any more, or not theirs, is a new one."""
+        page, chosen = self._page, self._chosen(principal, said.conversation)
+        messages: list[MessagePublic] = []
+        more = False
+        if chosen is not None:
+            messages, more = self._messages(principal, chosen.id, said.shown)
+        artist_id = chosen.artist_id if chosen else None
+        starters = [] if messages else self._chat.suggestions(principal, artist_id=artist_id)
+        return {
+            page.above: gr.update(visible=more),
+            page.chat: self._rows(principal, messages, artist_id),
+            page.starting: gr.update(value=suggestions_html("Begin with", starters), visible=bool(starters)),
             page.hint: self._hint(principal),
             page.send: gr.update(visible=True),
             page.stop: gr.update(visible=False),
-            **page.side.show(self._chat, principal, chosen, listed),
+            page.about: self._about(principal, chosen),
+            page.side.conversations: conversations_shown(self._chat, principal, said, chosen),
         }
+
+    def _list(self, principal: Principal, said: Said) -> Updates:
+        chosen = self._chosen(principal, said.conversation)
+        return {self._page.side.conversations: conversations_shown(self._chat, principal, said, chosen)}
 
     def _chosen(self, principal: Principal, conversation: str | None) -> ConversationPublic | None:
         try:
@@ -202,16 +240,38 @@ class ChatHandlers:
         except NotFound:
             return None
 
-    def _rows(self, principal: Principal, conversation: str) -> list[Row]:
-        messages, _ = first(partial(self._chat.messages, principal, conversation), LONGEST)
-        return [row for message in messages[-SHOWN:] for row in message_rows(message, self._trace(principal, message))]
+    def _messages(self, principal: Principal, conversation: str, wanted: int) -> tuple[list[MessagePublic], bool]:
+        """The newest `wanted` ones, and whether there are more above."""
+        page = self._chat.newest(principal, conversation, limit=min(wanted, 200))
+        found = list(page.items)
+        while page.next is not None and len(found) < wanted:
+            page = self._chat.newest(principal, conversation, limit=min(wanted - len(found), 200), before=page.next)
+            found = [*page.items, *found]
+        return found, page.next is not None
 
-    def _trace(self, principal: Principal, message: MessagePublic) -> dict[str, Any] | None:
-        try:
-            return self._chat.trace(principal, message.id) if message.trace_id else None
-        except NotFound:  # removed meanwhile; the answer stands without its explanation
-            return None
+    def _rows(self, principal: Principal, messages: Sequence[MessagePublic], artist_id: str | None) -> list[Row]:
+        suggestions: list[str] = []
+        if messages and messages[-1].role == "assistant" and messages[-1].state not in BROKEN:
+            asked = [message.text for message in messages if message.role == "user"]
+            suggestions = self._chat.suggestions(principal, messages[-1], artist_id=artist_id, asked=asked)
+        return conversation_rows(messages, suggestions)
+
+    def _about(self, principal: Principal, chosen: ConversationPublic | None, artist_id: str | None = None) -> str:
+        artists, _ = first(partial(self._artists.list, principal), ROSTER)
+        return about_html(artists, chosen.artist_id if chosen else artist_id, chosen.id if chosen else None)
 
     def _hint(self, principal: Principal) -> Any:
         """Where the user has no document of their own yet, a hint to add one."""
         return gr.update(visible=not self._documents.list(principal, kb="personal", limit=1).items)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A question that is about to be asked."""
+
+    chosen: ConversationPublic
+    made: bool  # the conversation is new
+    moved: bool  # it becomes the newest of the list
+    before: list[MessagePublic]  # what stands above the question
+    rows: list[Row]  # the same, with the question below
+    request: AskRequest

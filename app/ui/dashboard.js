@@ -1,8 +1,11 @@
 // A link to a conversation: the chat page opens the one that this browser tab remembers; an empty id is a new one.
 (() => {
+  const CONVERSATION = "aim.conversation"; // as chat.js has it
+
   addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-conversation]");
-    if (link) window.aim.remember(link.dataset.conversation);
+    if (link?.dataset.conversation) sessionStorage.setItem(CONVERSATION, link.dataset.conversation);
+    else if (link) sessionStorage.removeItem(CONVERSATION);
   });
 
   // The plot says in words what it shows; Gradio draws it anew at will.

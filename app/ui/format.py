@@ -6,7 +6,7 @@ Gradio's sanitiser and the content security policy stand behind this; neither is
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from html import escape
 from typing import Any
 
@@ -62,12 +62,8 @@ def answer_markdown(text: str, labels: Collection[str] = ()) -> str:
     return "".join([*parts, _prose(text[end:], labels)]).strip()
 
 
-def message_rows(message: MessagePublic, trace: Mapping[str, Any] | None = None) -> list[Row]:
-    """The bubbles of a stored message: the text and, under an answer, its state, its sources and why it is what it is.
-
-    `trace` is not used any more: the browser asks for it when somebody wants to know.
-    """
-    del trace
+def message_rows(message: MessagePublic) -> list[Row]:
+    """The bubbles of a stored message: the text and, under an answer, its state, its sources and why it is what it is."""
     if message.role == "user":
         return [{"role": "user", "content": question_html(message.text)}]
     labels = [citation.label for citation in message.citations]

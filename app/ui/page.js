@@ -1,6 +1,5 @@
 // What every page needs: black whatever the system prefers, the way back to signing in, names for Gradio's own controls.
 (() => {
-  const CONVERSATION = "aim.conversation"; // an id; whose it is, the server decides
   const PHONE = 768; // px; below, Gradio's sidebar covers the page
 
   const toSignIn = () => location.assign("/login?next=" + encodeURIComponent(location.pathname));
@@ -22,7 +21,6 @@
   const mend = () => {
     document.body.classList.add("dark");
     name(document.querySelector("#question textarea"), "Your question");
-    name(document.querySelector("#conversations"), "Conversations");
     for (const button of document.querySelectorAll(".gradio-container button:not([aria-label])"))
       if (!button.textContent.trim()) name(button, button.title || "Scroll to the newest message");
     for (const button of document.querySelectorAll("button.label-wrap")) button.setAttribute("aria-expanded", button.classList.contains("open"));
@@ -39,16 +37,10 @@
   };
   const closing = setInterval(() => (acted || performance.now() > SETTLED_MS ? clearInterval(closing) : closeSide()), 50);
   addEventListener("click", (event) => {
-    if (event.isTrusted && event.target.closest("#new, #conversations label")) closeSide();
+    if (event.isTrusted && event.target.closest("#new, #conversations [data-action=open]")) closeSide();
   });
 
-  const remember = (id) => {
-    if (id) sessionStorage.setItem(CONVERSATION, id);
-    else sessionStorage.removeItem(CONVERSATION);
-    return [];
-  };
-
-  window.aim = { remember, remembered: () => sessionStorage.getItem(CONVERSATION), toSignIn };
+  window.aim = { toSignIn };
 
   let mending = false;
   new MutationObserver(() => {

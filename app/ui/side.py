@@ -1,76 +1,87 @@
-"""The side of the chat page: one's conversations, newest first, and what can be done with the open one."""
+"""The side of the chat page: one's conversations, newest first by day, searched, and what can be done with the open one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from html import escape
+from itertools import groupby
 
 import gradio as gr
 
+from app.models import now
 from app.principal import Principal
 from app.services.chat import ChatService
 from app.services.shapes import ConversationPublic
-from app.ui.shared import PRIVATE, Updates, first
+from app.ui.format import one_line
+from app.ui.said import Said
+from app.ui.shared import first
+from app.ui.upload import STARTED
 
-LISTED = 50  # conversations shown at first, and more at each "Show older"
+SEARCH = (
+    '<input type="search" maxlength="200" placeholder="Search conversations" aria-label="Search conversations" '
+    'autocomplete="off">'
+)
+NONE_FOUND = '<p class="nothing">No conversation has these words.</p>'
 
 
 @dataclass(frozen=True)
 class Side:
-    """Its components."""
+    """Its components. `conversations` triggers `click` when another one is to be shown, `submit` when the list is."""
 
-    listed: gr.State
     new: gr.Button
-    conversations: gr.Radio
-    older: gr.Button
-    tools: gr.Accordion
-    title: gr.Textbox
-    rename: gr.Button
-    delete: gr.Button
-    sure: gr.Group
-    delete_now: gr.Button
-    keep: gr.Button
-
-    @property
-    def view(self) -> list[Any]:
-        """What changes with the open conversation."""
-        return [self.conversations, self.older, self.tools, self.title, self.sure]
-
-    def show(self, chat: ChatService, principal: Principal, chosen: ConversationPublic | None, listed: int) -> Updates:
-        """The newest `listed` conversations, and the open one wherever it stands."""
-        conversations, more = first(partial(chat.conversations, principal), listed)
-        if chosen is not None and chosen.id not in (one.id for one in conversations):
-            conversations.append(chosen)
-        return {
-            self.conversations: gr.update(
-                choices=[(one.title, one.id) for one in conversations], value=chosen.id if chosen else None
-            ),
-            self.older: gr.update(visible=more),
-            self.tools: gr.update(visible=chosen is not None, open=False),
-            self.title: chosen.title if chosen else "",
-            self.sure: gr.update(visible=False),
-        }
+    conversations: gr.HTML
 
 
 def build_side() -> Side:
-    """Lay the side out, and wire what needs no service."""
     with gr.Sidebar(label="Conversations", width=272, elem_id="side"):
         new = gr.Button("New conversation", elem_id="new")
-        conversations = gr.Radio([], label="Conversations", container=False, elem_id="conversations")
-        older = gr.Button("Show older", size="sm", visible=False, elem_id="older")
-        with gr.Accordion("Rename or delete", open=False, visible=False, elem_id="tools") as tools:
-            title = gr.Textbox(label="Title", max_length=200, elem_id="title")
-            with gr.Row():
-                rename = gr.Button("Rename", size="sm", min_width=80, elem_id="rename")
-                delete = gr.Button("Delete", size="sm", min_width=80, elem_id="delete")
-            with gr.Group(visible=False, elem_id="sure") as sure:
-                gr.HTML("<p>Delete this conversation and its answers for good?</p>", js_on_load=None)
-                with gr.Row():
-                    keep = gr.Button("Keep it", size="sm", min_width=80, elem_id="keep")
-                    delete_now = gr.Button("Delete", variant="primary", size="sm", min_width=80, elem_id="delete-now")
-    delete.click(lambda: gr.update(visible=True), None, sure, **PRIVATE)
-    keep.click(lambda: gr.update(visible=False), None, sure, **PRIVATE)
-    # The browser tab remembers which conversation was open, so that a reload or a look at the other page loses nothing.
-    conversations.change(None, conversations, None, js="(id) => window.aim.remember(id)", **PRIVATE)
-    return Side(gr.State(LISTED), new, conversations, older, tools, title, rename, delete, sure, delete_now, keep)
+        gr.HTML(SEARCH, elem_id="find", js_on_load=None)
+        conversations = gr.HTML("", elem_id="conversations", js_on_load=STARTED.format(what="conversations"))
+    return Side(new, conversations)
+
+
+def conversations_shown(chat: ChatService, principal: Principal, said: Said, chosen: ConversationPublic | None) -> str:
+    """The newest ones, or those that hold what is looked for; the open one wherever it stands."""
+    rows, more = first(partial(chat.conversations, principal, q=said.find), said.listed)
+    if chosen is not None and not said.find.strip() and chosen.id not in (row.id for row in rows):
+        rows.append(chosen)
+    if not rows and said.find.strip():
+        return NONE_FOUND
+    behind = timedelta(minutes=said.offset)
+    return conversations_html(rows, chosen.id if chosen else None, now(), behind, more=more)
+
+
+def conversations_html(
+    rows: Sequence[ConversationPublic], chosen: str | None, moment: datetime, behind: timedelta, *, more: bool
+) -> str:
+    """`moment` is now; days are the reader's, whose clock is `behind` UTC."""
+    groups = "".join(
+        f'<h2>{day}</h2><ul aria-label="{day}">{"".join(_row(row, row.id == chosen) for row in found)}</ul>'
+        for day, found in _by_day(rows, moment, behind)
+    )
+    return groups + ('<button type="button" data-action="older">Show older</button>' if more else "")
+
+
+def _by_day(
+    rows: Sequence[ConversationPublic], moment: datetime, behind: timedelta
+) -> Iterator[tuple[str, Iterator[ConversationPublic]]]:
+    def day(row: ConversationPublic) -> str:
+        days = ((moment - behind).date() - (row.updated - behind).date()).days
+        return "Today" if days <= 0 else "Yesterday" if days == 1 else "Earlier"
+
+    return groupby(rows, day)
+
+
+def _row(row: ConversationPublic, is_open: bool) -> str:
+    title, identity = one_line(row.title), f'data-id="{escape(row.id)}" data-title="{one_line(row.title)}"'
+    tools = ""
+    if is_open:
+        tools = (
+            f'<div class="tools"><button type="button" data-action="rename" {identity}>Rename</button>'
+            f'<button type="button" data-action="delete" {identity}>Delete</button></div>'
+        )
+    current = ' aria-current="true"' if is_open else ""
+    return f'<li><button type="button" class="open" data-action="open" {identity}{current}>{title}</button>{tools}</li>'

@@ -109,7 +109,7 @@
         const show = makeRow(list, file);
         const sentence = refusal(area, file);
         if (sentence) show.failed(sentence);
-        else queue(file, artist?.value, show);
+        else queue(file, artist?.value ?? window.aim.artist?.(), show);
       }
     };
 

@@ -95,3 +95,28 @@ def test_a_foreign_message_and_an_unknown_one_are_the_same(user: httpx.Client, s
         assert_error(stranger.get(f"/api/messages/{identifier}/trace"), 404, "not_found")
         rated = stranger.post(f"/api/messages/{identifier}/feedback", json={"rating": 1})
         assert assert_error(rated, 404, "not_found") == "There is no such message."
+
+
+def test_conversations_are_searched_and_their_artist_changes(user: httpx.Client, stranger: httpx.Client) -> None:
+    artist = user.post("/api/artists", json={"name": "Paper Kite"}).json()["id"]
+    tour, other = (user.post("/api/conversations", json={"title": title}).json()["id"] for title in ("Tour", "Money"))
+    assert [one["id"] for one in user.get("/api/conversations?q=tOUR").json()["items"]] == [tour]
+    changed = user.patch(f"/api/conversations/{other}", json={"artist_id": artist}).json()
+    assert (changed["title"], changed["artist_id"]) == ("Money", artist)
+    assert user.patch(f"/api/conversations/{other}", json={"title": "Fees"}).json()["artist_id"] == artist
+    assert user.patch(f"/api/conversations/{other}", json={"artist_id": None}).json()["artist_id"] is None
+    mine = stranger.post("/api/conversations").json()["id"]
+    assert_error(stranger.patch(f"/api/conversations/{mine}", json={"artist_id": artist}), 404, "not_found")
+
+
+def test_a_question_is_asked_again_in_place_of_the_first_one(user: httpx.Client, stranger: httpx.Client) -> None:
+    first = user.post("/api/messages", json={"text": "Hello, how are you?"}).json()
+    again = user.post("/api/messages", json={"text": "Good morning!", "replaces": first["id"]}).json()
+    assert again["conversation"] == first["conversation"]
+    said = user.get(f"/api/conversations/{first['conversation']}/messages").json()["items"]
+    assert [(one["role"], one["earlier"]) for one in said] == [("user", True), ("assistant", False)]
+    earlier = user.get(f"/api/messages/{again['id']}/earlier").json()
+    assert [one["text"] for one in earlier["items"]][0] == "Hello, how are you?"
+    assert len(user.get(f"/api/messages/{again['id']}/earlier?limit=1").json()["items"]) == 1
+    assert_error(user.post("/api/messages", json={"text": "Late", "replaces": first["id"]}), 409, "replaced")
+    assert_error(stranger.post("/api/messages", json={"text": "Mine", "replaces": again["id"]}), 404, "not_found")

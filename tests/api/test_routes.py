@@ -113,6 +113,7 @@ GET /conversations/{conversation_id}/messages
 POST /messages
 GET /messages/{message_id}/trace
 POST /messages/{message_id}/feedback
+GET /messages/{message_id}/earlier
 GET /analytics
 GET /audit
 GET /audit/csv
@@ -147,7 +148,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 7
+    assert len(lists) == 8
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1

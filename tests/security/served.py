@@ -78,7 +78,7 @@ class Tab:
     def ask(self, text: str) -> str:
         """Everything the page was told while the question was answered, as it came over the wire."""
         tab = uuid.uuid4().hex[:11]
-        body = {"session_hash": tab, "fn_index": self.fn_index, "data": [text, None, None]}
+        body = {"session_hash": tab, "fn_index": self.fn_index, "data": [text, ""]}
         joined = self.client.post("/app/gradio_api/queue/join", json=body)
         assert joined.status_code == 200, joined.text
         heard: list[str] = []

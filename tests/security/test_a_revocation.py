@@ -106,7 +106,7 @@ def ask_on_page(client: httpx.Client, tab: str) -> httpx.Response:
         parts = config.json()
         question = next(one["id"] for one in parts["components"] if one["props"].get("elem_id") == "question")
         fn_index = next(one["id"] for one in parts["dependencies"] if one["inputs"][:1] == [question])
-    body = {"session_hash": tab, "fn_index": fn_index, "data": [HELLO, None, 20]}
+    body = {"session_hash": tab, "fn_index": fn_index, "data": [HELLO, ""]}
     return client.post("/app/gradio_api/queue/join", json=body)
 
 

@@ -24,16 +24,16 @@ SLOW = "one two three four five six seven eight nine ten eleven twelve thirteen 
 # own: it reads and writes what is the caller's. page: changes the page alone. browser: runs no code of ours on the server.
 # admin: refused to everybody else.
 LISTENERS = {
-    "lambda()": "page",
-    "js_fn(radio)": "browser", "unnamed()": "browser",
-    "ask(textbox,state,state)": "own", "ask(button,state,state)": "own",
-    "shown(state,state)": "own", "shown(radio,state)": "own", "shown(textbox,state)": "own",
-    "new(state)": "own", "delete(state,state)": "own", "rename(textbox,state,state)": "own", "older(state,state)": "own",
-    "uploaded()": "own",
+    "unnamed()": "browser",
+    "ask(textbox,textbox)": "own", "shown(textbox)": "own", "listed(textbox)": "own", "uploaded()": "own",
     "figures()": "own", "admitted()": "own", "accounts()": "admin", "system()": "admin", "checked()": "admin",
     "newest()": "admin", "audited()": "admin",
 }  # fmt: skip
 KINDS = ("conversation", "document", "message", "artist", "user")
+# What of the page's own words may name one of each.
+NAMING: dict[str, tuple[str, ...]] = {
+    "conversation": ("conversation",), "document": ("documents",), "message": ("replaces",), "artist": ("artist",), "user": (),
+}  # fmt: skip
 
 
 def dependencies(client: httpx.Client) -> list[dict[str, Any]]:
@@ -48,6 +48,12 @@ def names(town: Town) -> dict[int, str]:
         one["id"]: f"{re.sub(r'_[0-9]+$', '', one['api_name'])}({','.join(types[i] for i in one['inputs'])})"
         for one in config["dependencies"]
     }
+
+
+def said(identifier: str, *names: str) -> str:
+    """What the chat page's script says of the page, with an id in all that names something, or in `names` alone."""
+    everything = {"conversation": identifier, "artist": identifier, "documents": [identifier], "replaces": identifier}
+    return json.dumps({name: value for name, value in everything.items() if not names or name in names})
 
 
 def join(who: httpx.Client, tab: str, index: int, data: list[Any], **more: Any) -> httpx.Response:
@@ -87,10 +93,12 @@ def test_a_listener_with_anothers_ids_shows_and_changes_nothing_of_theirs(town: 
     everything = dependencies(town.bob.client)
     called = names(town)
     mine = next(one for one in everything if called[one["id"]] == handler)
-    opened = next(one for one in everything if called[one["id"]] == "shown(textbox,state)")
-    for kind in KINDS if handler != "ask(button,state,state)" else KINDS[:1]:
+    opened = next(one for one in everything if called[one["id"]] == "shown(textbox)")
+    for kind in KINDS:
         identifier = town.alice.ids[kind]
-        for one, data in ((opened, [identifier, 50]), (mine, [identifier] * len(mine["inputs"]))):
+        pages = [identifier, said(identifier), *(said(identifier, name) for name in NAMING[kind])]
+        tried = [[identifier] * (len(mine["inputs"]) - 1) + [page] for page in pages] if mine["inputs"] else [[]]
+        for one, data in ((opened, [said(identifier)]), *((mine, data) for data in tried)):
             answer = attack(town, town.bob, tab, one, data, identifier)
             assert CANARY not in answer.lower(), (handler, kind)
             assert town.alice.email not in answer
@@ -103,13 +111,15 @@ def test_the_attack_works_on_what_is_ones_own(town: Town) -> None:
     """Else the sweep above would show nothing: the same calls by the owner open and delete."""
     carol = town.person()
     conversation = carol.post("/conversations", json={"title": "Mine and opened"})["id"]
+    artist = carol.client.get("/api/artists").json()["items"][0]["id"]
     called = {name: one for one in dependencies(carol.client) for name in [names(town)[one["id"]]]}
     with closing(carol.client):
-        shown = called["shown(textbox,state)"]
-        assert "Mine and opened" in attack(town, carol, "carolstab", shown, [conversation, 50], conversation)
-        deleting = called["delete(state,state)"]
-        attack(town, carol, "carolstab", deleting, [None, None], conversation)
-        assert carol.client.get(f"/api/conversations/{conversation}").status_code == 404
+        page = json.dumps({"conversation": conversation, "artist": artist})
+        assert "Mine and opened" in attack(town, carol, "carolstab", called["shown(textbox)"], [page], conversation)
+        attack(town, carol, "carolstab", called["ask(textbox,textbox)"], ["Hello there", page], conversation)
+        assert carol.client.get(f"/api/conversations/{conversation}").json()["artist_id"] == artist
+        kept = carol.client.get(f"/api/conversations/{conversation}/messages").json()["items"]
+        assert [one["role"] for one in kept] == ["user", "assistant"]
 
 
 def test_no_listener_is_called_by_its_name(town: Town) -> None:
@@ -131,12 +141,10 @@ def test_no_listener_is_called_by_its_name(town: Town) -> None:
 def test_anothers_tab_and_event_are_shut_while_they_run(town: Town) -> None:
     """B4, B5: Alice's answer comes whole, whatever Bob and nobody do with her tab's hash and event id meanwhile."""
     town.api.llm.script(SLOW, token_seconds=0.12)
-    asking = next(
-        one for one in dependencies(town.alice.client) if names(town)[one["id"]] == "ask(textbox,state,state)"
-    )
+    asking = next(one for one in dependencies(town.alice.client) if names(town)[one["id"]] == "ask(textbox,textbox)")
     tab, came = "alicetab" + uuid.uuid4().hex[:6], list[dict[str, Any]]()
     question = f"What commission does my manager of {CANARY} take?"
-    event = join(town.alice.client, tab, asking["id"], [question, None, 50]).json()["event_id"]
+    event = join(town.alice.client, tab, asking["id"], [question, ""]).json()["event_id"]
     listening = threading.Thread(target=lambda: came.extend(heard(town.alice.client, tab)))
     listening.start()
     try:
@@ -160,13 +168,13 @@ def test_anothers_tab_and_event_are_shut_while_they_run(town: Town) -> None:
 def _reaching(tab: str, event: str, index: int) -> list[tuple[int, tuple[str, str, Any]]]:
     own = {"session_hash": "bobsown", "fn_index": index}
     return [
-        (403, ("POST", f"{Q}/queue/join", {"session_hash": tab, "fn_index": index, "data": ["hello", None, 50]})),
-        (403, ("POST", f"{Q}/queue/join", {**own, "data": ["hello", None, 50], "event_id": event})),
+        (403, ("POST", f"{Q}/queue/join", {"session_hash": tab, "fn_index": index, "data": ["hello", ""]})),
+        (403, ("POST", f"{Q}/queue/join", {**own, "data": ["hello", ""], "event_id": event})),
         (403, ("GET", f"{Q}/queue/data?session_hash={tab}", None)),
         (403, ("GET", f"{Q}/heartbeat/{tab}", None)),
         (403, ("POST", f"{Q}/cancel", {"session_hash": tab, "fn_index": index, "event_id": event})),
         (403, ("POST", f"{Q}/cancel", {**own, "event_id": event})),
-        (404, ("POST", f"{Q}/run/ask", {"session_hash": tab, "data": ["hello", None, 50]})),
+        (404, ("POST", f"{Q}/run/ask", {"session_hash": tab, "data": ["hello", ""]})),
         (404, ("GET", f"{Q}/call/ask/{event}", None)),
         (404, ("GET", f"{Q}/call/v2/ask/{event}", None)),
         (404, ("GET", f"{Q}/stream/{tab}/0/0/playlist.m3u8", None)),

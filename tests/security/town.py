@@ -184,7 +184,8 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
             session.exec(select(Chunk.id).where(Chunk.document_id == person.ids["document"])).first() or ""
         )
     question = f"What commission does my manager of {word} receive under my contract?"
-    message = person.post("/messages", json={"text": question})
+    first = person.post("/messages", json={"text": question})
+    message = person.post("/messages", json={"text": question, "replaces": first["id"]})
     assert message["citations"], message
     person.ids |= {"message": message["id"], "conversation": message["conversation"], "user": person.id}
     person.ids["trace"] = message["trace_id"]

@@ -32,6 +32,7 @@ ROUTES: dict[str, str] = {
     "GET /api/conversations/{conversation_id}/messages": "theirs",
     "POST /api/messages": "own",
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
+    "GET /api/messages/{message_id}/earlier": "theirs",
     "GET /api/analytics": "own", "GET /api/audit": "own", "GET /api/audit/csv": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
@@ -74,6 +75,7 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/documents", "artist_id"): "artist",
     ("GET /api/conversations", "after"): "conversation",
     ("GET /api/conversations/{conversation_id}/messages", "after"): None,
+    ("GET /api/messages/{message_id}/earlier", "after"): None,
     ("GET /api/audit", "after"): None,
     ("GET /api/audit", "user"): "user",
     ("GET /api/audit", "object_id"): None,
@@ -91,6 +93,8 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("POST /api/messages", "artist_id"): "artist",
     ("POST /api/messages", "documents"): "document",
     ("POST /api/messages", "conversation"): "conversation",
+    ("POST /api/messages", "replaces"): "message",
+    ("PATCH /api/conversations/{conversation_id}", "artist_id"): "artist",
 }
 NAMING = {field for _, field in CARRIERS}
 FORBIDDEN = {

@@ -406,3 +406,13 @@ def test_an_industry_document_has_no_artist(office: Office) -> None:
         office.services.documents.update(admin, guide.id, artist_id=office.artist(admin))
     assert caught.value.status == 422
     office.services.documents.delete(admin, guide.id)
+
+
+def test_a_conversation_that_was_about_others_too_does_not_leave_with_an_artist(office: Office) -> None:
+    """Its artist was changed on the way: what was asked about another one is nobody else's."""
+    gone, other = office.artist(office.anna), office.artist(office.anna)
+    mixed, alone = office.answer(office.anna, other, None)[0], office.answer(office.anna, gone, None)[0]
+    office.services.chat.update(office.anna, str(mixed), artist_id=gone)
+    office.hand_over(gone)
+    assert [one.id for one in office.services.chat.conversations(office.ben).items] == [str(alone)]
+    assert office.services.chat.conversation(office.anna, str(mixed)).artist_id is None

@@ -130,7 +130,7 @@ def test_other_peoples_conversations_are_not_there(
     message = answer if kind == "theirs" else place
     doors: list[Any] = [
         lambda: chats.conversation(lena, place),
-        lambda: chats.rename(lena, place, "Mine"),
+        lambda: chats.update(lena, place, title="Mine"),
         lambda: chats.delete(lena, place),
         lambda: chats.messages(lena, place),
         lambda: chats.conversations(lena, after=place),
@@ -157,11 +157,11 @@ def test_another_users_artist_is_not_there(db: Database, chats: ConversationServ
 
 def test_rename(chats: ConversationService, lena: Principal) -> None:
     conversation = chats.create(lena).id
-    assert chats.rename(lena, conversation, "  Tour  ").title == "Tour"
+    assert chats.update(lena, conversation, title="  Tour  ").title == "Tour"
     assert chats.conversation(lena, conversation).title == "Tour"
-    assert len(chats.rename(lena, conversation, "x" * 500).title) == 200
+    assert len(chats.update(lena, conversation, title="x" * 500).title) == 200
     with pytest.raises(AppError) as caught:
-        chats.rename(lena, conversation, " \n")
+        chats.update(lena, conversation, title=" \n")
     assert caught.value.status == 422
 
 
@@ -295,3 +295,49 @@ def test_a_citation_tells_that_its_document_or_its_passage_is_not_here_any_more(
         "going": (True, False),
         "gone": (True, False),
     }
+
+
+# Searching, whom it is about, the newest first
+
+
+def test_conversations_are_found_by_title_and_by_what_was_said(
+    db: Database, chats: ConversationService, lena: Principal
+) -> None:
+    titled, said, replaced = (chats.create(lena, title=title).id for title in ("Summer TOUR", "Money", "Other"))
+    say(db, said, "Which tour dates?", "The 100% ones.")
+    say(db, replaced, "a tour that was asked in other words", replaced_by=1)
+    say(db, chats.create(user(db)).id, "A tour of somebody else's")
+
+    def found(words: str) -> set[str]:
+        return {one.id for one in chats.conversations(lena, q=words).items}
+
+    assert found("tour") == {titled, said}
+    assert found("100%") == {said}
+    assert found("_") == set()
+    assert found("  ") == {titled, said, replaced}
+
+
+def test_the_artist_of_a_conversation_changes_alone_and_only_to_ones_own(
+    db: Database, chats: ConversationService, lena: Principal
+) -> None:
+    mine, theirs = Artist(user_id=lena.user_id, name="Mine"), Artist(user_id=user(db).user_id, name="Theirs")
+    with db.session() as session:
+        session.add_all([mine, theirs])
+    conversation = chats.create(lena, title="Tour").id
+    assert chats.update(lena, conversation, artist_id=mine.id).artist_id == mine.id
+    assert chats.update(lena, conversation, title="Other").artist_id == mine.id
+    with pytest.raises(NotFound, match="artist"):
+        chats.update(lena, conversation, artist_id=theirs.id)
+    assert chats.update(lena, conversation, artist_id=None).artist_id is None
+    assert chats.conversation(lena, conversation).title == "Other"
+
+
+def test_the_newest_messages_come_first_and_in_reading_order(
+    db: Database, chats: ConversationService, lena: Principal
+) -> None:
+    conversation = chats.create(lena).id
+    ids = say(db, conversation, "a", "b", "c", "d", "e")
+    last = chats.newest(lena, conversation, limit=2)
+    assert ([row.text for row in last.items], last.next) == (["d", "e"], ids[3])
+    above = chats.newest(lena, conversation, limit=3, before=last.next)
+    assert ([row.text for row in above.items], above.next) == (["a", "b", "c"], None)

@@ -190,3 +190,23 @@ def test_the_clause_that_is_asked_for_comes_before_sentences_that_mention_it() -
     mention = "During the term the manager keeps every paper of the artist in one folder."
     clause = "A. Term. Three years run from the first release of a record."
     assert lines(answer("What is the term?", sources(f"{mention} {clause}")), HEADLINE["personal"])[0] == (clause, "P1")
+
+
+@pytest.mark.parametrize(
+    ("before", "clause"),
+    [
+        (
+            "The following sections shall survive any termination or expiration of this Agreement: 6, 7, 10, 11, 12 and 13.",
+            "H. Governing Law. Agreement shall be governed by, and construed in accordance with the laws of New York.",
+        ),
+        (
+            "Each party pays its own costs in full.",
+            "12. Limitation of Liability and Indemnification of the Parties. Neither party is liable for lost profits.",
+        ),
+    ],
+)
+def test_a_clauses_heading_is_quoted_with_its_sentence_and_never_alone(before: str, clause: str) -> None:
+    found = [sentence for _, sentence in candidates("What is said?", sources(f"{before}\n{clause}"))]
+    assert found[-1] == clause
+    assert not any(sentence.endswith(("Governing Law.", "the Parties.")) for sentence in found)
+    assert "6, 7, 10, 11, 12 and 13." not in found

@@ -310,6 +310,7 @@ def upgrade() -> None:
     sa.Column('trace_id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
     sa.Column('rating', sa.Integer(), nullable=True),
     sa.Column('feedback', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('replaced_by', sa.Integer(), nullable=True),
     sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['conversation_id'], ['conversations.id'], name=op.f('fk_messages_conversation_id_conversations'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_messages')),
