@@ -73,17 +73,7 @@ class ChatService(ConversationService):
         """The question is stored before anything else, the answer's row before its first word. A caller who goes away
         closes the generator: the provider's stream is closed and what came is kept as `partial`.
         """
-        scope = await asyncio.to_thread(self._scope, principal, request)
-        conversation, question = await asyncio.to_thread(self._begin, principal, request)
-        answerer = Answerer(
-            self._model,
-            self.encoder,
-            profile=await asyncio.to_thread(self._profiles.as_text, principal),
-            history=await asyncio.to_thread(
-                self.turns, principal, conversation.id, question.id, scope.tenant.artist_id if scope.tenant else None
-            ),
-            budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
-        )
+        scope, conversation, question, answerer = await asyncio.to_thread(self._prepare, principal, request)
         answer: Message | None = None
         opening: asyncio.Future[Message] | None = None
         try:
@@ -147,6 +137,20 @@ class ChatService(ConversationService):
         response = await router.aquery(question)
         assert isinstance(response, AsyncStreamingResponse)
         return response
+
+    def _prepare(self, principal: Principal, request: AskRequest) -> tuple[Scope, Conversation, Message, Answerer]:
+        """What an answer needs of SQL before the search, in one call of a thread: a change of threads costs as much as a read."""
+        scope = self._scope(principal, request)
+        conversation, question = self._begin(principal, request)
+        artist_id = scope.tenant.artist_id if scope.tenant else None
+        answerer = Answerer(
+            self._model,
+            self.encoder,
+            profile=self._profiles.as_text(principal),
+            history=self.turns(principal, conversation.id, question.id, artist_id),
+            budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
+        )
+        return scope, conversation, question, answerer
 
     def _scope(self, principal: Principal, request: AskRequest) -> Scope:
         """What the question is limited to; the artist is the conversation's unless the request names one."""
