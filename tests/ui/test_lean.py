@@ -84,7 +84,8 @@ def test_the_application_is_built_so(services: Services) -> None:
     demo = in_loop(lambda: build_application(services))
     assert isinstance(demo, LeanBlocks)
     assert state_holder.SessionState is LeanSession
-    assert (demo._queue.ANAYLTICS_CACHE_FREQUENCY, demo._queue.ANALYTICS_MAX_EVENTS) == (sys.maxsize, 1)
+    queue = demo._queue
+    assert [queue.ANALYTICS_MAX_EVENTS, queue.ANAYLTICS_CACHE_FREQUENCY] == [1, sys.maxsize]
     with utils.MatplotlibBackendMananger():
         assert "matplotlib" not in sys.modules
 
