@@ -85,7 +85,8 @@ def test_the_application_is_built_so(services: Services) -> None:
     assert isinstance(demo, LeanBlocks)
     assert state_holder.SessionState is LeanSession
     queue = demo._queue
-    assert [queue.ANALYTICS_MAX_EVENTS, queue.ANAYLTICS_CACHE_FREQUENCY] == [1, sys.maxsize]
+    kept = (queue.ANALYTICS_MAX_EVENTS, queue.ANAYLTICS_CACHE_FREQUENCY)
+    assert kept == (1, sys.maxsize)
     with utils.MatplotlibBackendMananger():
         assert "matplotlib" not in sys.modules
 
