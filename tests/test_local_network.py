@@ -69,7 +69,10 @@ def test_the_code_is_the_address() -> None:
 
 def test_a_public_address_is_what_people_open() -> None:
     behind = LET_IN.model_copy(update={"public_url": "https://manager.example.org", "allow_local_network": False})
-    assert invitation(behind, "0.0.0.0", 7860, io.StringIO()) == "Phones and other machines open https://manager.example.org"
+    assert (
+        invitation(behind, "0.0.0.0", 7860, io.StringIO())
+        == "Phones and other machines open https://manager.example.org"
+    )
 
 
 def test_a_machine_without_a_network_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def own_address() -> str | None:
 
 def qr(text: str) -> list[str]:
     """The code as lines of half blocks, each one module wide and two high."""
-    rows = list(segno.make(text, micro=False).matrix_iter(border=QUIET))
+    rows = [bytes(row) for row in segno.make(text, micro=False).matrix_iter(border=QUIET)]
     width = len(rows[0])
     pairs = zip_longest(rows[::2], rows[1::2], fillvalue=bytes(width))
     return [

@@ -31,7 +31,8 @@ def serve(options: Namespace) -> int:
             say("Preparing the embedding model and the industry knowledge; this happens once.")
         offer_admin(settings)
         app = create_app(settings)
-        invited = invitation(settings.server, *listener.getsockname()[:2], sys.stdout)
+        host, port = listener.getsockname()[:2]
+        invited = invitation(settings.server, host, port, sys.stdout)
         web.run(app, listener, lambda address: _announce(app, address, invited, options.share))
     return 0
 

@@ -103,7 +103,8 @@ class _Recorded:
         """None where it is a file that the server itself was to send."""
         if any(message["type"] != "http.response.body" for message in self.messages[1:]):
             return None
-        return b"".join(message.get("body", b"") for message in self.messages[1:])
+        whole: bytes = b"".join(message.get("body", b"") for message in self.messages[1:])
+        return whole
 
 
 def _plainly(scope: Scope) -> Scope:

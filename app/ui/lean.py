@@ -108,18 +108,22 @@ def _by_output(outputs: list[Any], predictions: list[Any] | dict[Any, Any]) -> l
 def _is_light(block: Any, value: Any) -> bool:
     if block.stateful:
         return False
-    if utils.is_prop_update(value):
+    if _is_update(value):
         return value.keys() - {"__type__", "value"} <= LOOKS and ("value" not in value or isinstance(block, TEXTS))
     return isinstance(block, TEXTS) and isinstance(value, str | list | None)
 
 
 def _light(block: Any, value: Any) -> Any:
-    if not utils.is_prop_update(value):
+    if not _is_update(value):
         return _made(block, value)
     update = {name: one for name, one in value.items() if one is not None or name == "value"}
     if "value" in update:
         update["value"] = _made(block, update["value"])
     return update
+
+
+def _is_update(value: Any) -> bool:
+    return bool(utils.is_prop_update(value))  # type: ignore[no-untyped-call]
 
 
 def _made(block: Any, value: Any) -> Any:

@@ -122,9 +122,18 @@ def test_what_was_read_is_kept_for_a_second_and_void_once_a_sign_in_ends(
     alice, bob = accounts.user("alice"), accounts.user("bob")
     cookie, bearer = [*accounts.cookie(alice).items()], [*accounts.bearer(alice).items()]
     looks: list[str] = []
-    for name in ("by_secret", "alive"):
+
+    def noted(name: str) -> None:
         real = getattr(accounts.sessions, name)
-        monkeypatch.setattr(accounts.sessions, name, lambda key, real=real, name=name: looks.append(name) or real(key))
+
+        def look(key: str) -> Any:
+            looks.append(name)
+            return real(key)
+
+        monkeypatch.setattr(accounts.sessions, name, look)
+
+    noted("by_secret")
+    noted("alive")
     moment = [100.0]
     accounts.authenticator._clock = lambda: moment[0]
     for _ in range(3):
