@@ -96,7 +96,8 @@ class _Recorded:
 
     @property
     def kind(self) -> bytes:
-        return dict(self.messages[0]["headers"]).get(b"content-type", b"application/octet-stream")
+        headers: dict[bytes, bytes] = dict(self.messages[0]["headers"])
+        return headers.get(b"content-type", b"application/octet-stream")
 
     @property
     def body(self) -> bytes | None:
