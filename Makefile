@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BENCHMARKS := embedding_throughput retrieval_latency retrieval_quality relevance_floor precision intent reading ingestion \
-	search_during_ingestion
+	search_during_ingestion ui_load
 
 .PHONY: setup run test test-all check bench
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,11 +25,17 @@ CONNECT_SECONDS = 5  # longest wait for a PostgreSQL server; its library would w
 PURGE_SECONDS = 10.0  # longest wait for a moment without readers
 PURGE_BUSY_MILLISECONDS = 100  # of it at one stretch, while writers wait too
 MIGRATE_SECONDS = 120  # longest wait for another start that migrates
+# What may end a sign-in or change whose it is; noting that one was used does neither.
+_SIGN_INS = re.compile(
+    r"\s*(DELETE FROM (login_sessions|users)\b|UPDATE users\b"
+    r"|UPDATE login_sessions SET (?!last_seen=\S+, expires=\S+ WHERE))", re.IGNORECASE,
+)  # fmt: skip
 
 
 class Database:
     """SQLite (WAL, synchronous=FULL: an acknowledgement is a promise) or PostgreSQL behind one engine.
 
+    `sign_ins` counts what this process did to sign-ins and users: who remembers one asks whether it is still the same.
     `deleted` is set by every statement that deletes rows of SQLite: what they held is in its files until the next `purge`.
     """
 
@@ -38,6 +45,7 @@ class Database:
         self._turn = threading.Lock()
         self.deleted = threading.Event()
         self._shared = SharedCommits(self._writing, self._begun) if self.is_sqlite else None
+        self.sign_ins = 0
         try:
             self.engine = _engine(url)
         except (ArgumentError, ImportError):  # ImportError: the driver of a third kind of database
@@ -46,6 +54,7 @@ class Database:
                 "write it like postgresql://user:password@host/name."
             ) from None
         event.listen(self.engine, "before_cursor_execute", _refuse_nul)
+        event.listen(self.engine, "after_cursor_execute", self._count_sign_ins)
         if self.is_sqlite:
             _watch_deletions(self.engine, self.deleted)
 
@@ -53,8 +62,15 @@ class Database:
     def session(self) -> Iterator[Session]:
         """A unit of work that takes the write lock at its start, and commits when the block ends without an exception."""
         with self._writing(), self._begun() as session:
+            before = self.sign_ins
             yield session
             session.commit()
+            if self.sign_ins != before:  # whoever read between the statement and its commit still saw what was
+                self.sign_ins += 1
+
+    def _count_sign_ins(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if _SIGN_INS.match(statement):
+            self.sign_ins += 1
 
     def _begun(self) -> Session:
         session = Session(self.engine, expire_on_commit=False)
@@ -71,7 +87,11 @@ class Database:
         other threads that wait to write. `work` makes what it adds itself: it may be called a second time.
         """
         if self._shared is not None:
-            return self._shared.run(work, TURN_SECONDS)
+            before = self.sign_ins
+            try:
+                return self._shared.run(work, TURN_SECONDS)
+            finally:
+                self.sign_ins += self.sign_ins != before
         with self.session() as session:
             return work(session)
 

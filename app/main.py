@@ -176,6 +176,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     from app.auth.oidc import open_providers
     from app.auth.tokens import Tokens
     from app.ui.application import PAGE_PATHS, build_application, mount_options
+    from app.ui.kept import KeptAnswers
     from app.worker import Worker
 
     made = services or build_services(settings)
@@ -212,6 +213,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
             app, build_application(made), path="/app", auth_dependency=gradio_user, **mount_options()
         )
     # The first added is the innermost: a request meets the guard, then the limits, then the routes.
+    app.add_middleware(KeptAnswers, pages=PAGE_PATHS)
     app.add_middleware(Methods)
     app.add_middleware(BodyLimits, settings=settings.ingestion)
     app.add_middleware(strip_trailing_slash)

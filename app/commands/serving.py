@@ -21,6 +21,7 @@ def serve(options: Namespace) -> int:
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=changes)})
     from app import serve as web
     from app.commands.first_start import offer_admin
+    from app.commands.local_network import invitation
     from app.main import create_app, prepare_data
 
     prepare_data(settings)
@@ -30,12 +31,16 @@ def serve(options: Namespace) -> int:
             say("Preparing the embedding model and the industry knowledge; this happens once.")
         offer_admin(settings)
         app = create_app(settings)
-        web.run(app, listener, lambda address: _announce(app, address, options.share))
+        host, port = listener.getsockname()[:2]
+        invited = invitation(settings.server, host, port, sys.stdout)
+        web.run(app, listener, lambda address: _announce(app, address, invited, options.share))
     return 0
 
 
-def _announce(app: FastAPI, address: str, share: bool) -> None:
+def _announce(app: FastAPI, address: str, invited: str, share: bool) -> None:
     say(f"AI Manager is ready: {address}", sys.stdout)
+    if invited:
+        say(invited, sys.stdout)
     if share:
         from app.share import open_tunnel
 

@@ -31,7 +31,7 @@ from app.services.profiles import ProfileService
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
 from app.services.suggestions import next_questions
-from app.services.usage import record
+from app.services.usage import Grant, record
 from app.services.watch import SessionWatch, Watched
 
 FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
@@ -77,20 +77,8 @@ class ChatService(ConversationService):
         """The question is stored before anything else, the answer's row before its first word. A caller who goes away
         closes the generator: the provider's stream is closed and what came is kept as `partial`.
         """
-        request = await asyncio.to_thread(self._placed, principal, request)
-        scope = await asyncio.to_thread(self._scope, principal, request)
-        conversation, question = await asyncio.to_thread(self._begin, principal, request)
         grant = await self._model.grant()
-        answerer = Answerer(
-            grant.model,
-            self.encoder,
-            grant=grant,
-            profile=await asyncio.to_thread(self._profiles.as_text, principal),
-            history=await asyncio.to_thread(
-                self.turns, principal, conversation.id, question.id, scope.tenant.artist_id if scope.tenant else None
-            ),
-            budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
-        )
+        scope, conversation, question, answerer = await asyncio.to_thread(self._prepare, principal, request, grant)
         answer: Message | None = None
         opening: asyncio.Future[Message] | None = None
         try:
@@ -181,6 +169,24 @@ class ChatService(ConversationService):
             raise NotFound("There is no such message in this conversation.")
         return request.model_copy(update={"conversation": place})
 
+    def _prepare(
+        self, principal: Principal, request: AskRequest, grant: Grant
+    ) -> tuple[Scope, Conversation, Message, Answerer]:
+        """What an answer needs of SQL before the search, in one call of a thread: a change of threads costs as much as a read."""
+        request = self._placed(principal, request)
+        scope = self._scope(principal, request)
+        conversation, question = self._begin(principal, request)
+        artist_id = scope.tenant.artist_id if scope.tenant else None
+        answerer = Answerer(
+            grant.model,
+            self.encoder,
+            grant=grant,
+            profile=self._profiles.as_text(principal),
+            history=self.turns(principal, conversation.id, question.id, artist_id),
+            budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
+        )
+        return scope, conversation, question, answerer
+
     def _scope(self, principal: Principal, request: AskRequest) -> Scope:
         """What the question is limited to; the artist is the conversation's unless the request names one."""
         artist_id = request.artist_id
@@ -189,7 +195,7 @@ class ChatService(ConversationService):
         return self._search.scope(principal, request.documents, artist_id)
 
     def _begin(self, principal: Principal, request: AskRequest) -> tuple[Conversation, Message]:
-        with self._refusing(principal, "chat.ask", request.conversation), self._db.session() as session:
+        def write(session: Session) -> tuple[Conversation, Message]:
             if request.conversation is None:
                 self._check_artist(session, principal, request.artist_id)
                 conversation = Conversation(user_id=principal.user_id, artist_id=request.artist_id)
@@ -200,6 +206,9 @@ class ChatService(ConversationService):
             if request.replaces is not None:
                 return conversation, self._ask_again(session, principal, conversation, request)
             return conversation, self._add_question(session, conversation, request.text)
+
+        with self._refusing(principal, "chat.ask", request.conversation):
+            return self._db.together(write)
 
     def _ask_again(
         self, session: Session, principal: Principal, conversation: Conversation, request: AskRequest
@@ -221,9 +230,11 @@ class ChatService(ConversationService):
         return question
 
     def _open(self, principal: Principal, conversation: Conversation, scope: Scope, retrieval: Retrieval) -> Message:
+        """The answer's row, in one transaction with the trace and the audit of what it will stand on."""
         artist_id = scope.tenant.artist_id if scope.tenant else None
-        self._search.keep(principal, retrieval, "chat.read", artist_id)
-        with self._db.session() as session:
+
+        def write(session: Session) -> Message:
+            self._search.keep_in(principal, session, retrieval, "chat.read", artist_id)
             message = Message(
                 conversation_id=conversation.id or 0,
                 role="assistant",
@@ -232,7 +243,9 @@ class ChatService(ConversationService):
                 trace_id=retrieval.trace.id,
             )
             session.add(message)
-        return message
+            return message
+
+        return self._db.together(write)
 
     def _save(
         self,
@@ -252,13 +265,16 @@ class ChatService(ConversationService):
         message.citations = [
             citation.model_dump(mode="json") for citation in citations(draft.sources, draft.cited, question, draft.text)
         ]
+
+        def write(session: Session) -> MessagePublic:
+            kept = session.merge(message)
+            self._touch(session, conversation)
+            session.flush()
+            record(session, conversation.user_id, draft.grant)
+            return message_public(kept)
+
         try:
-            with self._db.session() as session:
-                message = session.merge(message)
-                self._touch(session, conversation)
-                session.flush()
-                record(session, conversation.user_id, draft.grant)
-                return message_public(message)
+            return self._db.together(write)
         except IntegrityError:
             with self._db.session() as session:  # what it took was taken all the same; the account may be gone too
                 record(session, None, draft.grant)

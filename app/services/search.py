@@ -144,16 +144,26 @@ class SearchService:
         artist_id: str | None = None,
         grant: Grant | None = None,
     ) -> None:
+        """`keep_in`, in a transaction of its own."""
+        self._db.together(lambda session: self.keep_in(principal, session, retrieval, action, artist_id, grant))
+
+    def keep_in(
+        self,
+        principal: Principal | None,
+        session: Session,
+        retrieval: Retrieval,
+        action: str,
+        artist_id: str | None = None,
+        grant: Grant | None = None,
+    ) -> None:
         """Store the trace and the audit row in one transaction: no audit, no data. And what was spent of `grant` so far."""
-        trace, read = retrieval.trace, reads(retrieval.passages)
-
-        def write(session: Session) -> None:
-            record(session, principal.user_id if principal and principal.kind != "system" else None, grant)
-            if principal is not None and principal.kind != "system":
-                session.add(Trace(id=trace.id, user_id=principal.user_id, artist_id=artist_id, body=trace.body()))
-            self._audit.record(session, principal, action, object_id=trace.id, question=trace.question, reads=read)
-
-        self._db.together(write)
+        trace = retrieval.trace
+        asker = principal if principal is not None and principal.kind != "system" else None
+        record(session, asker.user_id if asker else None, grant)
+        if asker is not None:
+            session.add(Trace(id=trace.id, user_id=asker.user_id, artist_id=artist_id, body=trace.body()))
+        read = reads(retrieval.passages)
+        self._audit.record(session, principal, action, object_id=trace.id, question=trace.question, reads=read)
 
     def _check_artist(self, principal: Principal | None, artist_id: str) -> None:
         with self._audit.refusing(self._db, principal, "artist.read", artist_id), self._db.reading() as session:

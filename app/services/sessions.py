@@ -98,6 +98,11 @@ class SessionService:
         with self._db.reading() as session:
             return set(session.exec(query.where(col(LoginSession.id).in_(session_ids), *self._live())).all())
 
+    @property
+    def changes(self) -> int:
+        """Another number after any sign-in ended, or any user changed, by this process."""
+        return self._db.sign_ins
+
     def close(self, session_id: str) -> None:
         with self._db.session() as session:
             session.execute(update(LoginSession).where(col(LoginSession.id) == session_id).values(revoked=True))

@@ -12,6 +12,7 @@ from loguru import logger
 
 from app.services.services import Services
 from app.ui import admin, chat, dashboard, knowledge
+from app.ui.lean import LeanBlocks, trim
 from app.ui.shared import PAGES
 from app.ui.theme import build_theme
 
@@ -55,7 +56,7 @@ def build_application(services: Services) -> gr.Blocks:
     """Every page of the web interface over `services`; mount it with `mount_options`."""
     for module in (queueing, routes, route_utils):
         module.traceback = _Traces  # type: ignore[attr-defined]
-    demo = gr.Blocks(title="AI Manager", analytics_enabled=False, fill_width=True)
+    demo = LeanBlocks(title="AI Manager", analytics_enabled=False, fill_width=True)
     with demo:
         chat.build(services, demo)
     with demo.route("Knowledge", "knowledge"):
@@ -68,6 +69,7 @@ def build_application(services: Services) -> gr.Blocks:
     # `mount_gradio_app` has no parameter for these; they are read when the queue starts.
     demo.max_threads = RUNNING_EVENTS
     demo._queue.max_thread_count = RUNNING_EVENTS
+    trim(demo)
     return demo
 
 

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from app.auth.authenticate import KEEP_SECONDS
+from app.config import AuthSettings
+from app.db import Database
 from app.errors import Unavailable
 from app.principal import Principal
+from app.services.sessions import SessionService
 from tests.auth.support import Accounts
 
 
@@ -110,3 +114,60 @@ def test_a_database_that_is_away_is_told_as_that(accounts: Accounts, monkeypatch
     monkeypatch.setattr(accounts.sessions, "by_secret", away)
     with pytest.raises(Unavailable, match="database does not answer"):
         who(accounts, cookie)
+
+
+def test_what_was_read_is_kept_for_a_second_and_void_once_a_sign_in_ends(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = accounts.user("alice"), accounts.user("bob")
+    cookie, bearer = [*accounts.cookie(alice).items()], [*accounts.bearer(alice).items()]
+    looks: list[str] = []
+
+    def noted(name: str) -> None:
+        real = getattr(accounts.sessions, name)
+
+        def look(key: str) -> Any:
+            looks.append(name)
+            return real(key)
+
+        monkeypatch.setattr(accounts.sessions, name, look)
+
+    noted("by_secret")
+    noted("alive")
+    moment = [100.0]
+    accounts.authenticator._clock = lambda: moment[0]
+    for _ in range(3):
+        assert who(accounts, *cookie) is not None
+        assert who(accounts, *bearer) is not None
+    assert looks == ["by_secret", "alive"]
+    moment[0] += KEEP_SECONDS
+    assert who(accounts, *cookie) is not None
+    assert looks == ["by_secret", "alive", "by_secret"]
+    accounts.sessions.close_all(bob.id)  # anybody's: it is not asked whose
+    assert who(accounts, *cookie) is not None
+    assert looks[3:] == ["by_secret"]
+    accounts.sessions.close_all(alice.id)
+    assert who(accounts, *cookie) is None
+    assert who(accounts, *bearer) is None
+
+
+def test_another_process_s_revocation_is_seen_after_that_second(accounts: Accounts) -> None:
+    alice = accounts.user("alice")
+    cookie = [*accounts.cookie(alice).items()]
+    moment = [100.0]
+    accounts.authenticator._clock = lambda: moment[0]
+    assert who(accounts, *cookie) is not None
+    elsewhere = Database(accounts.db.url)
+    SessionService(elsewhere, AuthSettings(), accounts.clock).close_all(alice.id)
+    elsewhere.close()
+    moment[0] += KEEP_SECONDS
+    assert KEEP_SECONDS < 5  # ASVS 5.0, 7.4.1, by way of threats.md A7
+    assert who(accounts, *cookie) is None
+
+
+def test_using_a_sign_in_does_not_void_what_others_read(accounts: Accounts) -> None:
+    cookie = [*accounts.cookie(accounts.user("alice")).items()]
+    before = accounts.db.sign_ins
+    accounts.clock.pass_by(minutes=5)
+    assert who(accounts, *cookie) is not None  # noted in SQL, as it is each minute
+    assert accounts.db.sign_ins == before
