@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
@@ -20,7 +20,10 @@ def audit(
         str | None, Query(pattern=r"^[A-Za-z0-9:_-]{1,60}$", description="A user's id; of others, for admins only.")
     ] = None,
     action: Annotated[str | None, Query(pattern=r"^[a-z._]{1,40}$", description="Such as `document.download`.")] = None,
+    kind: Annotated[
+        Literal["reading", "changes", "sign_ins", "refused"] | None, Query(description="What sort of things.")
+    ] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> Listing[AuditPublic]:
-    return services.access_log.list(principal, user=user, action=action, limit=limit, after=after)
+    return services.access_log.list(principal, user=user, action=action, kind=kind, limit=limit, after=after)

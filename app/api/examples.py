@@ -14,6 +14,11 @@ _SOURCE = {
     "label": "P1", "document_id": _DOCUMENT, "chunk_id": _CHUNK, "title": "Publishing deal", "kb": "personal", "page": 3,
     "quote": "This agreement ends on 31 March 2027.", "standing": "signed",
 }  # fmt: skip
+_SAMPLE = {
+    "id": _DOCUMENT, "title": "Sample: lyrics", "kb": "personal", "artist_id": None, "standing": "none", "status": "stored",
+    "reason": None, "progress": 0.0, "pages": 0, "chunks": 0, "bytes": 900, "created": _AT,
+    "sha256": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+}  # fmt: skip
 _PARTS = {
     "database": {"status": "ok", "milliseconds": 0.4},
     "vectors": {"status": "ok", "milliseconds": 0.2},
@@ -23,11 +28,12 @@ _PARTS = {
 }  # fmt: skip
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "AccountPublic": {"id": _USER, "email": "ada@example.com", "role": "user", "password": True, "created": _AT},
     "ArtistPublic": {"id": _ARTIST, "name": "The Night Shift", "created": _AT},
     "AuditPublic": {
         "id": "1204", "at": _AT, "user_id": _USER, "door": "token", "action": "chat.read", "outcome": "granted",
         "object_id": _TRACE, "question_digest": "9f2c" * 16, "reads": [{"document_id": _DOCUMENT, "chunk_ids": [_CHUNK]}],
-        "request_id": "0b7c2f5e9a3d4e1f8a6b5c4d3e2f1a0b",
+        "request_id": "0b7c2f5e9a3d4e1f8a6b5c4d3e2f1a0b", "names": {_DOCUMENT: "Publishing deal"},
     },
     "ConversationPublic": {
         "id": "17", "title": "When does my publishing deal end?", "artist_id": None, "created": _AT, "updated": _AT,
@@ -51,6 +57,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "role": "producer", "artist_name": "The Night Shift", "bio": "Two people and a drum machine.",
         "genres": "dub techno", "stage": "second record", "goals": "A label for the next one.", "audience": "Night people.",
     },
+    "SamplesPublic": {
+        "items": [_SAMPLE], "available": 4,
+        "questions": ["What commission does the manager take in the sample management agreement?"],
+    },
     "SearchAnswer": {
         "intent": "personal", "direct": False, "kbs": ["personal", "global"],
         "hits": [{
@@ -59,6 +69,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "heading": "Term", "standing": "signed", "score": None,
         }],
         "trace_id": _TRACE, "milliseconds": 18.4, "missing": [],
+    },
+    "SignInPublic": {
+        "id": "4c1d9e7a-5b2f-4a8e-9c3d-7f6b0a1e2d4c", "kind": "browser", "device": "Firefox on Windows", "trusted": True,
+        "current": True, "created": _AT, "last_seen": _AT, "expires": "2026-04-01T09:30:00Z",
+    },
+    "StepsPublic": {
+        "steps": [{
+            "name": "document", "title": "Add a document", "why": "A contract, a bio or a statement.",
+            "path": "/app/knowledge", "done": True,
+        }],
+        "done": 1, "hidden": False,
     },
     "SystemPublic": {
         "status": "ok", "components": _PARTS,

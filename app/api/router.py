@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api import account, admin, artists, audit, auth, conversations, documents, health, messages, profile, search
+from app.api import (
+    account,
+    admin,
+    artists,
+    audit,
+    auth,
+    conversations,
+    documents,
+    first_steps,
+    health,
+    messages,
+    profile,
+    search,
+    sign_ins,
+)
 
 api_router = APIRouter(prefix="/api")
 for resource in (
-    health, auth, account, profile, artists, documents, search, conversations, messages, audit, admin,
+    health, auth, account, sign_ins, first_steps, profile, artists, documents, search, conversations, messages, audit, admin,
 ):  # fmt: skip
     api_router.include_router(resource.router)

@@ -15,6 +15,7 @@ from app.auth.authenticate import session_cookie
 from app.errors import AppError
 from app.models import User
 from app.principal import Principal
+from app.services.devices import device_words
 from app.services.passwords import SHORTEST
 from app.services.sessions import SessionService
 from app.services.users import UserService
@@ -104,7 +105,7 @@ def _enter(request: Request, page: str, act: Callable[[], User], email: str, tru
 def enter(request: Request, user: User, trusted: bool, next: str) -> Response:
     """Open a session for the user, hand the browser its cookie and lead it on."""
     _close_current(request)  # a new sign-in is a new session, never one that was there before
-    secret, _ = _sessions(request).open_browser(user.id, trusted)
+    secret, _ = _sessions(request).open_browser(user.id, trusted, device_words(request.headers.get("user-agent", "")))
     entered = RedirectResponse(local_path(next), 303)
     secure = request.url.scheme == "https"
     entered.set_cookie(

@@ -49,6 +49,9 @@ class AuditPublic(BaseModel):
     question_digest: str | None
     reads: list[dict[str, Any]]
     request_id: str
+    names: dict[str, str] = Field(
+        default_factory=dict, description="titles and names of the ids above, of what is there and the reader's to see"
+    )
 
 
 class DocumentPublic(BaseModel):

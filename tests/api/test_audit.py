@@ -10,7 +10,19 @@ import pytest
 
 from tests.api.conftest import PASSWORD, Api, assert_error, upload
 
-FIELDS = {"id", "at", "user_id", "door", "action", "outcome", "object_id", "question_digest", "reads", "request_id"}
+FIELDS = {
+    "id",
+    "at",
+    "user_id",
+    "door",
+    "action",
+    "outcome",
+    "object_id",
+    "question_digest",
+    "reads",
+    "request_id",
+    "names",
+}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
