@@ -29,7 +29,7 @@ _PARTS = {
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "AccountPublic": {"id": _USER, "email": "ada@example.com", "role": "user", "password": True, "created": _AT},
-    "ArtistPublic": {"id": _ARTIST, "name": "The Night Shift", "created": _AT},
+    "ArtistPublic": {"id": _ARTIST, "name": "The Night Shift", "created": _AT, "documents": 7},
     "AuditPublic": {
         "id": "1204", "at": _AT, "user_id": _USER, "door": "token", "action": "chat.read", "outcome": "granted",
         "object_id": _TRACE, "question_digest": "9f2c" * 16, "reads": [{"document_id": _DOCUMENT, "chunk_ids": [_CHUNK]}],

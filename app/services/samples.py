@@ -24,7 +24,7 @@ TITLES = {
 QUESTIONS = (
     "What commission does the manager take in the sample management agreement?",
     "When does the sample management agreement end, and what happens to the commission afterwards?",
-    "Which song earned the most in the sample royalty statement?",
+    "What did radio in France pay according to the sample royalty statement?",
 )
 
 

@@ -11,14 +11,17 @@ from gradio import queueing, route_utils, routes
 from loguru import logger
 
 from app.services.services import Services
-from app.ui import chat, knowledge
-from app.ui.shared import PAGES
+from app.ui import account, chat, first_run, knowledge, profile
+from app.ui.header import ASIDE, PAGES
 from app.ui.theme import build_theme
 
 HERE = Path(__file__).parent
 RUNNING_EVENTS = (
     1200  # Gradio stops at 40 otherwise, `concurrency_limit` or not (gradio.md 4.4); a thousand users and room
 )
+
+# The last one tells components that all of them are there.
+SCRIPTS = ("page.js", "header.js", "people.js", "profile.js", "account.js", "first_run.js", "upload.js")
 
 # No address is looked up before it is clicked: an answer's link must not reach the network by itself.
 HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
@@ -37,7 +40,7 @@ class _Traces:
 
 
 # Beside the first one; the guard lets in the pages it is told of.
-PAGE_PATHS = tuple(path for _, path in PAGES if path)
+PAGE_PATHS = tuple(page.path for page in (*PAGES, *ASIDE) if page.path)
 
 
 def build_application(services: Services) -> gr.Blocks:
@@ -49,6 +52,12 @@ def build_application(services: Services) -> gr.Blocks:
         chat.build(services, demo)
     with demo.route("Knowledge", "knowledge"):
         knowledge.build(services, demo)
+    with demo.route("Profile", "profile"):
+        profile.build()
+    with demo.route("Account", "account"):
+        account.build()
+    with demo.route("Welcome", "welcome"):
+        first_run.build()
     demo.queue(default_concurrency_limit=None)
     # `mount_gradio_app` has no parameter for these; they are read when the queue starts.
     demo.max_threads = RUNNING_EVENTS
@@ -70,8 +79,8 @@ def mount_options() -> dict[str, Any]:
         "pwa": False,
         "max_file_size": 1,  # byte: files go to /api/documents, never through Gradio
         "theme": build_theme(),
-        "css": _texts("style.css", "chat.css", "documents.css"),
-        "head": f"{HEAD}\n<script>\n{_texts('page.js', 'upload.js')}\n</script>",
+        "css": _texts("style.css", "header.css", "chat.css", "documents.css", "people.css"),
+        "head": f"{HEAD}\n<script>\n{_texts(*SCRIPTS)}\n</script>",
     }
 
 

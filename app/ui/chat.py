@@ -14,6 +14,7 @@ from app.errors import NotFound
 from app.principal import Principal
 from app.services.services import Services
 from app.services.shapes import AskRequest, ConversationPublic, MessagePublic
+from app.ui.first_run import first_steps
 from app.ui.format import Row, message_rows, progress_rows, question_html
 from app.ui.shared import PRIVATE, Updates, first, header, in_thread, principal_of, told
 from app.ui.side import LISTED, Side, build_side
@@ -71,6 +72,7 @@ def _lay_out(services: Services) -> ChatPage:
             label="Conversation", show_label=False, container=False, elem_id="chat", height="100%", layout="bubble", buttons=[],
             sanitize_html=True, allow_tags=False, latex_delimiters=[], placeholder=WELCOME, feedback_options=None,
         )  # fmt: skip
+        first_steps()
         with gr.Row(elem_id="starters") as starting:
             starters = [gr.Button(text, elem_classes="starter", size="sm") for text in STARTERS]
         hint = gr.HTML(HINT, visible=False, js_on_load=None)

@@ -115,7 +115,7 @@
     return [];
   };
 
-  window.aim = { documents, remember, remembered: () => sessionStorage.getItem(CONVERSATION), toSignIn };
+  window.aim = { documents, confirmed, remember, remembered: () => sessionStorage.getItem(CONVERSATION), toSignIn };
 
   let mending = false;
   new MutationObserver(() => {
