@@ -11,7 +11,11 @@ from app.models import DELETING, Artist, AuditEvent, Conversation, Document
 from app.principal import Principal
 
 READING = ("chat.read", "search", "document.download", "document.page", "document.text", "account.export", "audit.read")
-SIGNING_IN = ("sign_in", "register", "change_password", "reset_password", "session.")
+# Beginnings: a provider that somebody came through stands behind a colon.
+SIGNING_IN = (
+    "sign_in", "register", "add_user", "change_password", "reset_password", "disable_user", "enable_user", "promote_user",
+    "session.",
+)  # fmt: skip
 
 _action = col(AuditEvent.action)
 # What `?kind=` chooses.

@@ -64,7 +64,6 @@
     waiting.observe(document.documentElement, { childList: true, subtree: true });
   };
 
-  window.aim.who = who;
-  window.aim.forget = forget;
+  Object.assign(window.aim, { who, forget, settleHeader: settle });
   settle();
 })();

@@ -86,20 +86,20 @@
         ask(place, opener, "New name", artist.name, "Save", "text", async (wanted) => {
           const answer = await api("PATCH", path, { name: wanted });
           if (!answer.ok) return answer.sentence;
-          say(said, `Renamed to ${wanted}.`, "good");
           await draw(`[data-id="${artist.id}"] button`);
+          say(said, `Renamed to ${wanted}.`, "good");
         });
       const handOver = (opener) => {
         const back = button("Take back an open offer", "", async () => {
           const answer = await api("DELETE", `${path}/handover`);
-          say(said, answer.sentence || "No offer is open now.", answer.ok ? "good" : "bad");
           await draw(`[data-id="${artist.id}"] button`);
+          say(said, answer.sentence || "No offer is open now.", answer.ok ? "good" : "bad");
         });
         const send = async (email) => {
           const answer = await api("POST", `${path}/handover`, { email });
           if (!answer.ok) return answer.sentence;
-          say(said, `${answer.body.detail} Until then ${artist.name} stays with you; then all its documents and conversations move.`, "good");
           await draw(`[data-id="${artist.id}"] button`);
+          say(said, `${answer.body.detail} Until then ${artist.name} stays with you; then all its documents and conversations move.`, "good");
         };
         ask(place, opener, "E-mail of who takes over", "", "Offer", "email", send, back);
       };
@@ -108,8 +108,8 @@
         const question = `Delete “${artist.name}” for good? ${what} about ${artist.name} and the answers that used them go too. Hand the artist over instead if somebody else needs them.`;
         if (!(await window.aim.confirmed(question, "Delete"))) return;
         const answer = await api("DELETE", path);
-        say(said, answer.sentence || `${artist.name} was deleted.`, answer.ok ? "good" : "bad");
         await draw();
+        say(said, answer.sentence || `${artist.name} was deleted.`, answer.ok ? "good" : "bad");
         name.focus();
       };
       const only = all < 2;
@@ -128,8 +128,8 @@
       const answer = await api("POST", "/artists", { name: wanted });
       if (!answer.ok) return wrong(name, answer.sentence);
       form.reset();
-      say(said, `${wanted} was added.`, "good");
       await draw();
+      say(said, `${wanted} was added.`, "good");
     });
     draw();
     return { draw, said };

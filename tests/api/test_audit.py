@@ -176,7 +176,7 @@ def test_a_sort_of_things_is_chosen(user: httpx.Client, contract: Path) -> None:
     assert [row["action"] for row in rows(user, kind="reading")] == ["document.download"]
     assert [row["action"] for row in rows(user, kind="changes")] == ["document.read", "document.receive"]
     assert [row["action"] for row in rows(user, kind="refused")] == ["document.read"]
-    assert rows(user, kind="sign_ins") == []
+    assert rows(user, kind="sign_ins") == []  # but the registration, which `rows` leaves out
     assert_error(user.get("/api/audit?kind=everything"), 422, "invalid_request")
 
 
