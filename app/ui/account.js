@@ -36,7 +36,11 @@
         say(said, "Changed. Every other device is signed out.", "good");
         element.dispatchEvent(new Event("sign-ins"));
       } else if (answer.body?.error === "wrong_password") (wrong(before, answer.sentence), before.focus());
-      else if (answer.body?.error === "weak_password") (wrong(after, answer.sentence), after.focus());
+      else if (answer.body?.error === "weak_password") {
+        wrong(after, answer.sentence);
+        strength.textContent = "";
+        after.focus();
+      }
       else say(said, answer.sentence, "bad");
     });
   };
