@@ -1,22 +1,20 @@
 // The bar on top: the menu of a phone, the way past the bar, the pages for admins, and who is signed in.
 (() => {
-  const WHO = "aim.who"; // {email, role}, asked once per tab; what may be seen, the server decides at every request
+  const ROLE = "aim.who"; // the role alone, asked once per tab: no address stays in a browser's storage
+  let asked = null;
 
-  // Resolves with {id, email, role, password, created} or null.
-  const who = async () => {
-    try {
-      const kept = JSON.parse(sessionStorage.getItem(WHO));
-      if (kept?.id) return kept;
-    } catch {
-      // Nothing kept, or nothing that can be read: asked again.
-    }
-    const answer = await fetch("/api/account").catch(() => null);
-    if (!answer?.ok) return null;
-    const told = await answer.json();
-    sessionStorage.setItem(WHO, JSON.stringify(told));
-    return told;
-  };
-  const forget = () => sessionStorage.removeItem(WHO);
+  // Resolves with {id, email, role, password, created} or null; asked once per page.
+  const who = () =>
+    (asked ??= fetch("/api/account")
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .catch(() => null)
+      .then((told) => {
+        if (told) sessionStorage.setItem(ROLE, told.role);
+        else asked = null;
+        return told;
+      }));
+  const role = async () => sessionStorage.getItem(ROLE) ?? (await who())?.role;
+  const forget = () => sessionStorage.removeItem(ROLE);
 
   const bar = () => document.querySelector("#header .bar");
   const menu = () => document.querySelector("#header button.menu");
@@ -53,8 +51,8 @@
 
   // Gradio draws the bar after the page has loaded.
   const settle = async () => {
-    const told = await who();
-    if (told?.role !== "admin") return;
+    // What an admin may see, the server decides at every request.
+    if ((await role()) !== "admin") return;
     const show = () => {
       for (const link of document.querySelectorAll("#header [data-for=admin][hidden]")) link.hidden = false;
       return bar() !== null;
