@@ -16,6 +16,7 @@ from app.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED_DIR = ROOT / "data" / "seed"
+SAMPLES_DIR = ROOT / "app" / "samples"
 
 # The brief's own environment names, each an alias of one setting.
 ALIASES = {

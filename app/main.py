@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app import __version__
 from app.auth.secrets import load_secret
-from app.config import SEED_DIR, Settings
+from app.config import SAMPLES_DIR, SEED_DIR, Settings
 from app.db import Database
 from app.errors import AppError, ConfigError
 from app.indexes.chunking import Chunker
@@ -32,6 +32,7 @@ from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
+from app.services.first_steps import FirstSteps
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.idempotency import Idempotency
@@ -43,10 +44,12 @@ from app.services.models import ModelService
 from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
+from app.services.samples import SampleDocuments
 from app.services.search import SearchService
 from app.services.seed import load_seed
 from app.services.services import Services
 from app.services.sessions import SessionService
+from app.services.sign_ins import SignIns
 from app.services.system import SystemService
 from app.services.usage import UsageService
 from app.services.users import UserService
@@ -133,12 +136,15 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             users=users,
             identities=IdentityService(db, audit, settings.auth),
             sessions=sessions,
+            sign_ins=SignIns(db, audit),
             accounts=AccountService(db, audit, ingestion, IndexWriter(indexes), settings.data.dir),
             artists=ArtistService(db, audit, documents),
             handovers=HandoverService(db, audit, documents),
             documents=documents,
             pages=pages,
             profiles=profiles,
+            first_steps=FirstSteps(db),
+            samples=SampleDocuments(db, documents, SAMPLES_DIR),
             search=search,
             chat=chat,
             audit=audit,

@@ -52,6 +52,7 @@ class User(SQLModel, table=True):
     password_hash: str
     role: str = Field(default="user", max_length=10)
     disabled: bool = False
+    steps_hidden: bool = False  # the first steps are put away
     created: datetime = Field(default_factory=now)
 
 
@@ -79,6 +80,9 @@ class LoginSession(SQLModel, table=True):
     secret_sha256: str = Field(unique=True, max_length=64)
     previous_sha256: str | None = Field(default=None, max_length=64, index=True)
     trusted: bool = False
+    device: str = Field(
+        default="", max_length=60
+    )  # words such as "Firefox on Windows"; what the browser says of itself
     created: datetime = Field(default_factory=now)
     last_seen: datetime = Field(default_factory=now)
     expires: datetime

@@ -1,4 +1,4 @@
-"""One's account: everything out, everything gone."""
+"""One's account: who one is, the password, everything out, everything gone."""
 
 from __future__ import annotations
 
@@ -8,18 +8,49 @@ from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict
 from starlette.background import BackgroundTask
 
+from app.api.auth import Password
 from app.api.deps import PrincipalDep, ServicesDep
 from app.api.description import told
 from app.auth.authenticate import session_cookie
 from app.errors import AppError
 from app.models import now
+from app.services.accounts import AccountPublic
 
 router = APIRouter(prefix="/account", tags=["account"])
 
 BLOCK = 1 << 18  # bytes sent at a time
 ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"description": "A ZIP archive.", "content": {"application/zip": {}}}}
+
+
+class NewPassword(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"old_password": "four words of mine", "new_password": "four other words of mine"}
+        }
+    )
+    old_password: Password
+    new_password: Password
+
+
+@router.get("", operation_id="get_account", responses=told(404), summary="Who is signed in")
+def account(principal: PrincipalDep, services: ServicesDep) -> AccountPublic:
+    return services.accounts.get(principal)
+
+
+@router.put(
+    "/password",
+    operation_id="set_password",
+    responses=told(404, 429),
+    status_code=204,
+    summary="Change one's password from a browser, which stays signed in",
+)
+def password(body: NewPassword, principal: PrincipalDep, services: ServicesDep) -> Response:
+    """Every other sign-in of the account ends. Programs use `POST /api/auth/password`, which answers with new tokens."""
+    services.users.change_password(principal, body.old_password, body.new_password)
+    return Response(status_code=204)
 
 
 @router.get(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
 from app.api.description import told
-from app.services.administration import AccountPublic, NewPassword
+from app.services.administration import AdminUserPublic, NewPassword
 from app.services.shapes import Listing, UserPublic
 from app.services.system import SystemPublic
 
@@ -35,7 +35,7 @@ def users(
     search: Annotated[str | None, Query(max_length=254, description="A part of the e-mail address.")] = None,
     limit: Limit = 50,
     after: After = None,
-) -> Listing[AccountPublic]:
+) -> Listing[AdminUserPublic]:
     return services.administration.users(principal, search=search, limit=limit, after=after)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
@@ -32,6 +32,9 @@ async def _which(
     action: Annotated[
         str | None, Query(pattern=r"^[a-z0-9._:-]{1,40}$", description="Such as `document.download`.")
     ] = None,
+    kind: Annotated[
+        Literal["reading", "changes", "sign_ins", "refused"] | None, Query(description="What sort of things.")
+    ] = None,
     outcome: Annotated[Code, Query(description="`granted` or `refused`.")] = None,
     door: Annotated[Code, Query(description="`session`, `token`, `operator`, `system` or `anonymous`.")] = None,
     object_id: Annotated[
@@ -40,7 +43,7 @@ async def _which(
     since: Annotated[datetime | None, Query(description="From this moment on; without a zone it is UTC.")] = None,
     until: Annotated[datetime | None, Query(description="Before this moment.")] = None,
 ) -> AuditFilter:
-    return AuditFilter(user, action, outcome, door, object_id, since, until)
+    return AuditFilter(user, action, outcome, door, object_id, since, until, kind)
 
 
 Which = Annotated[AuditFilter, Depends(_which)]

@@ -35,7 +35,7 @@ address, and any other one is answered 405, both with the header `Allow`.
 TAGS = {
     "health": "What works.",
     "auth": "Opening an account, signing in and out.",
-    "account": "Everything out; everything gone.",
+    "account": "Who is signed in and where, the first steps; everything out, everything gone.",
     "profile": "What answers should know about whoever asks.",
     "artists": "Whom one works for, and handing one over.",
     "documents": "One's own files and notes, and the industry's.",

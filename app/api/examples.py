@@ -18,6 +18,11 @@ _FIGURES = {
     "tokens_in": 182_400, "tokens_out": 21_350, "estimated": 0, "answers": 96, "failures": 1, "users": 7, "cost": 0.04,
     "p50_ms": 3786, "p95_ms": 8760,
 }  # fmt: skip
+_SAMPLE = {
+    "id": _DOCUMENT, "title": "Sample: lyrics", "kb": "personal", "artist_id": None, "standing": "none", "status": "stored",
+    "reason": None, "progress": 0.0, "pages": 0, "chunks": 0, "bytes": 900, "created": _AT,
+    "sha256": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+}  # fmt: skip
 _PARTS = {
     "database": {"status": "ok", "milliseconds": 0.4},
     "vectors": {"status": "ok", "milliseconds": 0.2},
@@ -27,7 +32,8 @@ _PARTS = {
 }  # fmt: skip
 
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "AccountPublic": {
+    "AccountPublic": {"id": _USER, "email": "ada@example.com", "role": "user", "password": True, "created": _AT},
+    "AdminUserPublic": {
         "id": _USER, "email": "ada@example.com", "role": "user", "disabled": False, "created": _AT, "last_seen": _AT,
         "documents": 17, "bytes": 40_300_000,
     },
@@ -35,11 +41,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "days": [{"date": "2026-03-01", "questions": 4, "documents": 1}, {"date": "2026-03-02", "questions": 6, "documents": 0}],
         "documents_ready": 17, "questions_week": 23, "answers_week": 21, "sourced_week": 19,
     },
-    "ArtistPublic": {"id": _ARTIST, "name": "The Night Shift", "created": _AT},
+    "ArtistPublic": {"id": _ARTIST, "name": "The Night Shift", "created": _AT, "documents": 7},
     "AuditPublic": {
         "id": "1204", "at": _AT, "user_id": _USER, "door": "token", "action": "chat.read", "outcome": "granted",
         "object_id": _TRACE, "question_digest": "9f2c" * 16, "reads": [{"document_id": _DOCUMENT, "chunk_ids": [_CHUNK]}],
         "request_id": "0b7c2f5e9a3d4e1f8a6b5c4d3e2f1a0b", "email": "ada@example.com", "object_email": None,
+        "names": {_DOCUMENT: "Publishing deal"},
     },
     "ConversationPublic": {
         "id": "17", "title": "When does my publishing deal end?", "artist_id": None, "created": _AT, "updated": _AT,
@@ -81,6 +88,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "role": "producer", "artist_name": "The Night Shift", "bio": "Two people and a drum machine.",
         "genres": "dub techno", "stage": "second record", "goals": "A label for the next one.", "audience": "Night people.",
     },
+    "SamplesPublic": {
+        "items": [_SAMPLE], "available": 4,
+        "questions": ["What commission does the manager take in the sample management agreement?"],
+    },
     "SearchAnswer": {
         "intent": "personal", "direct": False, "kbs": ["personal", "global"],
         "hits": [{
@@ -94,6 +105,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "document_id": _DOCUMENT, "title": "Publishing deal", "kb": "personal", "standing": "signed", "page": 3, "pages": 12,
         "picture": True, "text": "Term. This agreement ends on 31 March 2027.", "marks": [{"start": 6, "end": 43, "quote": True}],
         "note": None,
+    },
+    "SignInPublic": {
+        "id": "4c1d9e7a-5b2f-4a8e-9c3d-7f6b0a1e2d4c", "kind": "browser", "device": "Firefox on Windows", "trusted": True,
+        "current": True, "created": _AT, "last_seen": _AT, "expires": "2026-04-01T09:30:00Z",
+    },
+    "StepsPublic": {
+        "steps": [{
+            "name": "document", "title": "Add a document", "why": "A contract, a bio or a statement.",
+            "path": "/app/knowledge", "done": True,
+        }],
+        "done": 1, "hidden": False,
     },
     "SystemPublic": {
         "status": "ok", "components": _PARTS,

@@ -13,17 +13,19 @@ from app.api import (
     auth,
     conversations,
     documents,
+    first_steps,
     health,
     messages,
     models,
     pages,
     profile,
     search,
+    sign_ins,
 )
 
 api_router = APIRouter(prefix="/api")
 for resource in (
-    health, auth, account, profile, artists, documents, pages, search, conversations, messages, analytics, audit, admin,
-    models,
+    health, auth, account, sign_ins, first_steps, profile, artists, documents, pages, search, conversations, messages,
+    analytics, audit, admin, models,
 ):  # fmt: skip
     api_router.include_router(resource.router)

@@ -1,4 +1,4 @@
-"""Sign-in, registration and sign-out in plain HTML: no script, so that password managers and old phones are at home."""
+"""Sign-in, registration and sign-out in plain HTML that needs no script: password managers and old phones are at home."""
 
 from __future__ import annotations
 
@@ -11,17 +11,25 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.auth.answer import STRICT_POLICY
 from app.auth.authenticate import session_cookie
 from app.errors import AppError
 from app.models import User
 from app.principal import Principal
+from app.services.devices import device_words
 from app.services.passwords import SHORTEST
 from app.services.sessions import SessionService
 from app.services.users import UserService
 
 HERE = Path(__file__).parent
 HOME = "/app/"
-FILES = {"auth.css": "text/css", "favicon.svg": "image/svg+xml"}
+WELCOME = "/app/welcome"  # the guided start of who has just registered
+FILES = {"auth.css": "text/css", "auth.js": "text/javascript", "favicon.svg": "image/svg+xml"}
+# The field that an error is about, by its code; others stand above the form.
+FIELDS = {
+    "wrong_credentials": "password", "weak_password": "password", "invalid_email": "email", "already_registered": "email",
+}  # fmt: skip
+POLICY = STRICT_POLICY + "; script-src 'self'"
 
 _templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
 _NEXT = re.compile(r"/app(?:[/?][A-Za-z0-9._~/?&=%+:@,;-]*)?")
@@ -62,7 +70,7 @@ def register(request: Request, email: Text = "", password: Text = "", trusted: T
     def sign_up() -> User:
         return _users(request).register(email, password, _address(request))
 
-    return _enter(request, "register.html", sign_up, email, trusted, next)
+    return _enter(request, "register.html", sign_up, email, trusted, next, WELCOME)
 
 
 @router.post("/logout")
@@ -92,19 +100,23 @@ def local_path(next: str) -> str:
     return next if _NEXT.fullmatch(next) and "//" not in next and ".." not in next else HOME
 
 
-def _enter(request: Request, page: str, act: Callable[[], User], email: str, trusted: str, next: str) -> Response:
-    """Run `act`; open a session for the user it returns, or show the page again with the sentence it raised."""
+def _enter(
+    request: Request, page: str, act: Callable[[], User], email: str, trusted: str, next: str, home: str = HOME
+) -> Response:
+    """Run `act`; open a session for the user it returns, or show the page again with the sentence it raised. `home` is
+    where it leads whoever asked for no page in particular.
+    """
     try:
         user = act()
     except AppError as error:
         return show_page(request, page, next, email=email, trusted=bool(trusted), error=error)
-    return enter(request, user, bool(trusted), next)
+    return enter(request, user, bool(trusted), next if local_path(next) != HOME else home)
 
 
 def enter(request: Request, user: User, trusted: bool, next: str) -> Response:
     """Open a session for the user, hand the browser its cookie and lead it on."""
     _close_current(request)  # a new sign-in is a new session, never one that was there before
-    secret, _ = _sessions(request).open_browser(user.id, trusted)
+    secret, _ = _sessions(request).open_browser(user.id, trusted, device_words(request.headers.get("user-agent", "")))
     entered = RedirectResponse(local_path(next), 303)
     secure = request.url.scheme == "https"
     entered.set_cookie(
@@ -124,10 +136,14 @@ def show_page(
     request: Request, page: str, next: str, *, email: str = "", trusted: bool = False, error: AppError | None = None
 ) -> HTMLResponse:
     """A sign-in page, with the sentence and the status of `error`."""
+    errors = dict.fromkeys(("", *FIELDS.values()), "")
+    if error is not None:
+        # What a provider's answer led to is about no field.
+        errors[FIELDS.get(error.code, "") if request.method == "POST" else ""] = error.sentence
     html = _templates.get_template(page).render(
         email=email,
         trusted=trusted,
-        error=error.sentence if error is not None else None,
+        errors=errors,
         next=local_path(next) if next else "",
         providers=list(getattr(request.app.state, "openid", ())),
         registration_open=_users(request).registration_open,
@@ -135,6 +151,7 @@ def show_page(
         shortest=SHORTEST,
     )
     response = HTMLResponse(html, error.status if error is not None else 200)
+    response.headers["Content-Security-Policy"] = POLICY
     if error is not None and error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -17,6 +17,7 @@ from app.db import Database
 from app.errors import AppError, Forbidden
 from app.models import AuditEvent, User
 from app.principal import Principal
+from app.services.access_names import KINDS, names_of
 from app.services.audit import AuditLog, known_id
 from app.services.shapes import AuditPublic, Listing
 
@@ -43,6 +44,7 @@ class AuditFilter:
     object_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    kind: str | None = None  # of KINDS
 
 
 class AccessLog:
@@ -55,23 +57,24 @@ class AccessLog:
         *,
         user: str | None = None,
         action: str | None = None,
+        kind: str | None = None,
         limit: int = 50,
         after: str | None = None,
         which: AuditFilter | None = None,
     ) -> Listing[AuditPublic]:
-        """Newest first. Admins see all rows, or one user's; their reading is written in the same transaction.
+        """Newest first; `kind`: of `KINDS`. Admins see all rows, or one user's; their reading is written in the same transaction.
 
         Raises `Forbidden` when somebody else asks for another user's rows.
         """
         limit = max(1, min(limit, 200))
-        which = which or AuditFilter(user=user, action=action)
+        which = which or AuditFilter(user=user, action=action, kind=kind)
         if not principal.is_admin:
             with self._db.reading() as session:
-                rows = _rows(session, self._own(principal, which), limit + 1, after)
+                rows = _rows(session, self._own(principal, which), limit + 1, after, principal)
         else:
             with self._db.session() as session:
                 user, conditions = _anybodys(session, which)
-                rows = _named(session, _rows(session, conditions, limit + 1, after))
+                rows = _addressed(session, _rows(session, conditions, limit + 1, after, principal))
                 self._audit.record(session, principal, ACTION, object_id=known_id(user))
         return Listing(items=rows[:limit], next=rows[limit - 1].id if len(rows) > limit else None)
 
@@ -98,7 +101,7 @@ class AccessLog:
         for _ in range(DOWNLOADED // PAGE):
             with self._db.reading() as session:
                 rows = _rows(session, conditions, PAGE, after)
-                rows = _named(session, rows) if named else rows
+                rows = _addressed(session, rows) if named else rows
             for row in rows:
                 yield _line([_cell(getattr(row, name)) for name in COLUMNS])
             if len(rows) < PAGE:
@@ -115,15 +118,19 @@ def _anybodys(session: Session, which: AuditFilter) -> tuple[str | None, Conditi
     return user, _fitting(which) if user is None else [_about(user), *_fitting(which)]
 
 
-def _rows(session: Session, conditions: Conditions, limit: int, after: str | None) -> list[AuditPublic]:
-    """Newest first."""
+def _rows(
+    session: Session, conditions: Conditions, limit: int, after: str | None, principal: Principal | None = None
+) -> list[AuditPublic]:
+    """Newest first; for a principal with the titles and names that are theirs to see."""
     query = select(AuditEvent).where(*conditions).order_by(col(AuditEvent.id).desc()).limit(limit)
     if after is not None:
         query = query.where(col(AuditEvent.id) < _number(after))
-    return [_public(row) for row in session.exec(query).all()]
+    rows = session.exec(query).all()
+    names = names_of(session, principal, rows) if principal is not None else {}
+    return [_public(row, names) for row in rows]
 
 
-def _named(session: Session, rows: list[AuditPublic]) -> list[AuditPublic]:
+def _addressed(session: Session, rows: list[AuditPublic]) -> list[AuditPublic]:
     """With the e-mail addresses of users who have an account still; the table itself keeps opaque ids."""
     ids = {one for row in rows for one in (row.user_id, row.object_id) if one is not None}
     emails = dict(session.exec(select(User.id, User.email).where(col(User.id).in_(ids))).all())
@@ -133,9 +140,12 @@ def _named(session: Session, rows: list[AuditPublic]) -> list[AuditPublic]:
 
 
 def _about(user_id: str) -> ColumnElement[bool]:
-    """What the user did, and the attempts to sign in as them: nobody was known yet when those were made."""
+    """What the user did; the attempts to sign in as them, when nobody was known yet; and what an admin or the operator did
+    or read of them, such as this log.
+    """
+    about = and_(col(AuditEvent.object_id) == user_id, col(AuditEvent.outcome) == "granted")
     signing_in = and_(col(AuditEvent.user_id) == "anonymous", col(AuditEvent.object_id) == user_id)
-    return or_(col(AuditEvent.user_id) == user_id, signing_in)
+    return or_(col(AuditEvent.user_id) == user_id, signing_in, about)
 
 
 def _fitting(which: AuditFilter) -> Conditions:
@@ -147,6 +157,7 @@ def _fitting(which: AuditFilter) -> Conditions:
         AuditEvent.object_id: which.object_id,
     }
     found = [col(column) == value for column, value in same.items() if value is not None]
+    found += [KINDS[which.kind]] if which.kind is not None else []
     found += [col(AuditEvent.at) >= _utc(which.since)] if which.since else []
     return [*found, col(AuditEvent.at) < _utc(which.until)] if which.until else found
 
@@ -176,5 +187,7 @@ def _number(after: str) -> int:
     raise AppError("'after' is the 'next' of the page before; leave it out for the first.", status=422, code="after")
 
 
-def _public(row: AuditEvent) -> AuditPublic:
-    return AuditPublic.model_validate(row, from_attributes=True)
+def _public(row: AuditEvent, names: dict[str, str]) -> AuditPublic:
+    ids = {row.object_id, *(one.get("document_id") for one in row.reads)}
+    told = {identity: name for identity, name in names.items() if identity in ids}
+    return AuditPublic.model_validate(row, from_attributes=True).model_copy(update={"names": told})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal, cast
 
 from loguru import logger
+from pydantic import BaseModel, Field
 from sqlalchemy import Table, delete, update
 from sqlmodel import Session, SQLModel, col, func, select
 
@@ -19,9 +21,21 @@ from app.principal import Principal
 from app.services.archives import write_archive
 from app.services.audit import AuditLog
 from app.services.ingestion import Ingestion
+from app.services.passwords import UNUSABLE
 from app.services.sessions import revoke_all
+from app.services.shapes import Id
 
 REMOVAL_SECONDS = 30.0  # longest wait for a document that is being read at this moment
+
+
+class AccountPublic(BaseModel):
+    """Who is signed in."""
+
+    id: Id
+    email: str
+    role: Literal["user", "admin"]
+    password: bool = Field(description="whether it can sign in by a password; else at its provider alone")
+    created: datetime
 
 
 class AccountService:
@@ -30,6 +44,13 @@ class AccountService:
     ) -> None:
         self._db, self._audit, self._ingestion, self._writer = db, audit, ingestion, writer
         self._uploads, self._work = data_dir / "uploads", data_dir / "tmp"
+
+    def get(self, principal: Principal) -> AccountPublic:
+        with self._db.reading() as session:
+            user = self._user(session, principal)
+        role = cast(Literal["user", "admin"], user.role)
+        password = user.password_hash != UNUSABLE
+        return AccountPublic(id=user.id, email=user.email, role=role, password=password, created=user.created)
 
     def export(self, principal: Principal) -> IO[bytes]:
         """A ZIP of everything the principal owns, open at its start. It has no name on disk (on Windows: until it is

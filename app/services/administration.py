@@ -26,7 +26,7 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP = 4, 5
 
 
-class AccountPublic(UserPublic):
+class AdminUserPublic(UserPublic):
     """An account as admins see it."""
 
     last_seen: datetime | None = Field(description="Null: no sign-in of theirs is kept any more, or there was none.")
@@ -46,7 +46,7 @@ class Administration:
 
     def users(
         self, principal: Principal, *, search: str | None = None, limit: int = 50, after: str | None = None
-    ) -> Listing[AccountPublic]:
+    ) -> Listing[AdminUserPublic]:
         """Accounts, oldest first; `search` is a part of the e-mail address. Raises `Forbidden` for whoever is no admin."""
         self.admit(principal, "list_users")
         limit = max(1, min(limit, 200))
@@ -134,7 +134,7 @@ def new_password(email: str) -> str:
             return password
 
 
-def _accounts(session: Session, users: Sequence[User]) -> list[AccountPublic]:
+def _accounts(session: Session, users: Sequence[User]) -> list[AdminUserPublic]:
     """With what they keep and when they were last here: two queries for all of them."""
     ids = [user.id for user in users]
     kept = (
@@ -146,7 +146,7 @@ def _accounts(session: Session, users: Sequence[User]) -> list[AccountPublic]:
     last = select(LoginSession.user_id, func.max(LoginSession.last_seen)).where(col(LoginSession.user_id).in_(ids))
     seen = dict(session.exec(last.group_by(col(LoginSession.user_id))).all())
     return [
-        AccountPublic(
+        AdminUserPublic(
             **_public(user).model_dump(),
             last_seen=seen.get(user.id),
             documents=documents.get(user.id, (0, 0))[0],

@@ -12,7 +12,19 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from sqlmodel import Session, SQLModel, col, select
 
 from app.db import Database
-from app.models import DELETING, Artist, AuditEvent, Conversation, Document, Message, Profile, Trace, Usage, User
+from app.models import (
+    DELETING,
+    Artist,
+    AuditEvent,
+    Conversation,
+    Document,
+    LoginSession,
+    Message,
+    Profile,
+    Trace,
+    Usage,
+    User,
+)  # fmt: skip
 from app.principal import Principal
 from app.services.conversations import conversation_public, message_public, trace_public
 from app.services.documents import public
@@ -30,9 +42,14 @@ def write_archive(file: IO[bytes], db: Database, uploads: Path, principal: Princ
         with db.reading() as session:
             user, profile = session.get_one(User, user_id), session.get(Profile, user_id)
             artists = session.exec(select(Artist).where(Artist.user_id == user_id).order_by(col(Artist.created))).all()
+            sign_ins = [
+                row.model_dump(mode="json", exclude={"secret_sha256", "previous_sha256"})
+                for row in session.exec(select(LoginSession).where(LoginSession.user_id == user_id))
+            ]
         _write(archive, "account.json", user.model_dump(mode="json", exclude={"password_hash"}))
         _write(archive, "profile.json", _row(profile) if profile else {})
         _write(archive, "artists.json", [_row(artist) for artist in artists])
+        _write(archive, "sessions.json", sign_ins)
         _write(archive, "documents.json", _documents(archive, db, user_id, uploads))
         with db.reading() as session:
             for conversation in _conversations(session, user_id):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 
@@ -27,6 +27,7 @@ class ArtistPublic(BaseModel):
     id: Id
     name: str
     created: datetime
+    documents: int = Field(default=0, description="in a list: how many documents are this artist's")
 
 
 class ArtistService:
@@ -47,8 +48,13 @@ class ArtistService:
                     | ((col(Artist.created) == last.created) & (col(Artist.id) > last.id))
                 )
             rows = session.exec(query.order_by(col(Artist.created), col(Artist.id)).limit(limit + 1)).all()
+            counted = select(Document.artist_id, func.count()).where(
+                col(Document.artist_id).in_([row.id for row in rows]), Document.status != DELETING
+            )
+            counts = dict(session.exec(counted.group_by(col(Document.artist_id))).all())
         following = rows[limit - 1].id if len(rows) > limit else None
-        return Listing(items=_public(rows[:limit]), next=following)
+        items = [one.model_copy(update={"documents": counts.get(one.id, 0)}) for one in _public(rows[:limit])]
+        return Listing(items=items, next=following)
 
     def create(self, principal: Principal, name: str) -> ArtistPublic:
         """Add an artist to the principal's roster. Raises `AppError` 422 for a name that is empty or too long."""

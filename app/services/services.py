@@ -16,6 +16,7 @@ from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
+from app.services.first_steps import FirstSteps
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.idempotency import Idempotency
@@ -26,8 +27,10 @@ from app.services.models import ModelService
 from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
+from app.services.samples import SampleDocuments
 from app.services.search import SearchService
 from app.services.sessions import SessionService
+from app.services.sign_ins import SignIns
 from app.services.system import SystemService
 from app.services.usage import UsageService
 from app.services.users import UserService
@@ -40,12 +43,15 @@ class Services:
     users: UserService
     identities: IdentityService
     sessions: SessionService
+    sign_ins: SignIns
     accounts: AccountService
     artists: ArtistService
     handovers: HandoverService
     documents: DocumentService
     pages: PageService
     profiles: ProfileService
+    first_steps: FirstSteps
+    samples: SampleDocuments
     search: SearchService
     chat: ChatService
     audit: AuditLog

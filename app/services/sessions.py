@@ -39,15 +39,15 @@ class SessionService:
         self.trusted_seconds = int(self._longest.total_seconds())
         self._refresh = timedelta(days=settings.refresh_days)
 
-    def open_browser(self, user_id: str, trusted: bool) -> tuple[str, datetime]:
-        """A new browser sign-in: its secret, and when it ends.
+    def open_browser(self, user_id: str, trusted: bool, device: str = "") -> tuple[str, datetime]:
+        """A new browser sign-in: its secret, and when it ends. `device` is what its owner knows it by (`device_words`).
 
         A trusted device stays signed in for `trusted_days`; any other until `idle_hours` without use, and never longer.
         """
         moment = self._clock()
         secret = secrets.token_urlsafe(32)
         expires = moment + (self._longest if trusted else self._idle)
-        self._open(_row(new_id(), user_id, BROWSER, secret, moment, expires, trusted))
+        self._open(_row(new_id(), user_id, BROWSER, secret, moment, expires, trusted, device))
         return secret, expires
 
     def by_secret(self, secret: str) -> tuple[LoginSession, User] | None:
@@ -186,7 +186,14 @@ def _is_slip(row: LoginSession, secret: str, moment: datetime) -> bool:
 
 
 def _row(
-    session_id: str, user_id: str, kind: str, secret: str, moment: datetime, expires: datetime, trusted: bool = False
+    session_id: str,
+    user_id: str,
+    kind: str,
+    secret: str,
+    moment: datetime,
+    expires: datetime,
+    trusted: bool = False,
+    device: str = "",
 ) -> LoginSession:
     return LoginSession(
         id=session_id,
@@ -194,6 +201,7 @@ def _row(
         kind=kind,
         secret_sha256=_digest(secret),
         trusted=trusted,
+        device=device,
         created=moment,
         last_seen=moment,
         expires=expires,

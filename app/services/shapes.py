@@ -51,6 +51,9 @@ class AuditPublic(BaseModel):
     request_id: str
     email: str | None = Field(default=None, description="of `user_id`, for admins, while that account is there")
     object_email: str | None = Field(default=None, description="the same of `object_id`, where it names a user")
+    names: dict[str, str] = Field(
+        default_factory=dict, description="titles and names of the ids above, of what is there and the reader's to see"
+    )
 
 
 class DocumentPublic(BaseModel):

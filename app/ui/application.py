@@ -11,9 +11,9 @@ from gradio import queueing, route_utils, routes
 from loguru import logger
 
 from app.services.services import Services
-from app.ui import admin, chat, dashboard, knowledge
+from app.ui import account, admin, chat, dashboard, first_run, knowledge, profile
+from app.ui.header import ASIDE, PAGES
 from app.ui.lean import LeanBlocks, trim
-from app.ui.shared import PAGES
 from app.ui.theme import build_theme
 
 HERE = Path(__file__).parent
@@ -27,15 +27,14 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta name="theme-color" content="#0a0a0c">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
 
-
 STYLES = (
-    "style.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
-    "dashboard.css", "admin.css", "models.css",
+    "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
+    "dashboard.css", "admin.css", "models.css", "people.css",
 )  # fmt: skip
 # Each stands on the ones before it. The last one tells the components, which may have started earlier, that all are there.
 SCRIPTS = (
-    "page.js", "rest.js", "dialogs.js", "rows.js", "documents.js", "viewer.js", "why.js", "chat.js", "side.js", "composer.js",
-    "dashboard.js", "admin.js", "models.js", "upload.js",
+    "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "documents.js", "viewer.js", "why.js", "chat.js",
+    "side.js", "composer.js", "dashboard.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js", "upload.js",
 )  # fmt: skip
 
 
@@ -49,7 +48,7 @@ class _Traces:
 
 
 # Beside the first one; the guard lets in the pages it is told of.
-PAGE_PATHS = tuple(path for _, path in PAGES if path)
+PAGE_PATHS = tuple(page.path for page in (*PAGES, *ASIDE) if page.path)
 
 
 def build_application(services: Services) -> gr.Blocks:
@@ -63,8 +62,14 @@ def build_application(services: Services) -> gr.Blocks:
         knowledge.build(services)
     with demo.route("Dashboard", "dashboard"):
         dashboard.build(services, demo)
+    with demo.route("Profile", "profile"):
+        profile.build()
+    with demo.route("Account", "account"):
+        account.build()
     with demo.route("Admin", "admin"):
         admin.build(services, demo)
+    with demo.route("Welcome", "welcome"):
+        first_run.build()
     demo.queue(default_concurrency_limit=None)
     # `mount_gradio_app` has no parameter for these; they are read when the queue starts.
     demo.max_threads = RUNNING_EVENTS

@@ -172,7 +172,7 @@ def documents_html(documents: Sequence[DocumentPublic]) -> str:
 
 def _actions() -> str:
     """What leads to a page that is there."""
-    paths = {path for _, path in PAGES}
+    paths = {page.path for page in PAGES}
     links = "".join(
         f'<a href="/app/{path}"{" data-conversation" if what == "new" else ""}{" class=primary" if what == "new" else ""}>'
         f"{words}</a>"

@@ -1,4 +1,4 @@
-"""What every page uses: who is asking, errors told as sentences, reading off the event loop, the header."""
+"""What every page uses: who is asking, errors told as sentences, reading off the event loop."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ from app.errors import AppError
 from app.log import request_id
 from app.principal import Principal
 from app.services.shapes import Listing
+from app.ui.header import PAGES, header
+
+__all__ = [
+    "PAGES",
+    "PRIVATE",
+    "Fetch",
+    "Updates",
+    "first",
+    "header",
+    "in_thread",
+    "principal_of",
+    "told",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,8 +38,6 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 Updates = dict[Any, Any]  # component -> its new value
 
-# name, path under /app/; the first is the main page. A new page is a row here and a `build` in `application`.
-PAGES = (("Chat", ""), ("Knowledge", "knowledge"), ("Dashboard", "dashboard"), ("Admin", "admin"))
 SIGN_IN = "Your session has ended; sign in again."
 WENT_WRONG = "Something went wrong here; try again. If it stays, reload the page."
 NOT_VALID = "That cannot be sent: a question has between 1 and 20 000 characters."
@@ -120,22 +131,3 @@ def first(fetch: Fetch[T], wanted: int) -> tuple[list[T], bool]:
         page = fetch(limit=min(wanted - len(items), 200), after=page.next)
         items += page.items
     return items, page.next is not None
-
-
-def header(current: str, *, side: bool = False) -> gr.HTML:
-    """The bar on top: name, pages with the present one marked, and signing out by a form, as /logout takes a POST.
-
-    `side` leaves room on phones for the button that opens the sidebar.
-    """
-    links = "".join(
-        f'<a href="/app/{path}"{" aria-current=page" if name == current else ""}>{name}</a>' for name, path in PAGES
-    )
-    return gr.HTML(
-        '<div class="bar"><span class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 10v4M8 6v12M12 3v18'
-        'M16 7v10M20 10v4"/></svg>AI Manager</span>'
-        f'<nav aria-label="Pages">{links}</nav>'
-        '<form method="post" action="/logout"><button type="submit">Sign out</button></form></div>',
-        elem_id="header",
-        elem_classes="with-side" if side else None,
-        js_on_load=None,
-    )

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from app.principal import Principal
-from app.services.administration import AccountPublic
+from app.services.administration import AdminUserPublic
 from app.services.services import Services
 from app.services.shapes import Listing
 from app.ui.format import one_line, size_words
@@ -65,7 +65,7 @@ def text_of(asked: gr.EventData, name: str) -> str | None:
     return found.strip() or None if isinstance(found, str) else None
 
 
-def users_html(listing: Listing[AccountPublic], principal: Principal, search: str, after: str) -> str:
+def users_html(listing: Listing[AdminUserPublic], principal: Principal, search: str, after: str) -> str:
     """The accounts with what can be done to each."""
     at = f'data-search="{escape(search)}" data-after="{escape(after)}"'
     if not listing.items:
@@ -94,7 +94,7 @@ def pages_html(following: str | None, after: str) -> str:
     return f'<nav class="pages" aria-label="Pages of this list">{back}{more}</nav>' if back or more else ""
 
 
-def _row(account: AccountPublic, *, own: bool) -> str:
+def _row(account: AdminUserPublic, *, own: bool) -> str:
     email = one_line(account.email)
     role = ("Admin" if account.role == "admin" else "User") + (", disabled" if account.disabled else "")
     cells = (
@@ -115,7 +115,7 @@ def _row(account: AccountPublic, *, own: bool) -> str:
     )
 
 
-def _buttons(account: AccountPublic, email: str) -> str:
+def _buttons(account: AdminUserPublic, email: str) -> str:
     admin = account.role == "admin"
     rows = (
         ("role", "user" if admin else "admin", "Make user" if admin else "Make admin"),

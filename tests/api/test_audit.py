@@ -13,9 +13,20 @@ import pytest
 from app.services import access_log
 from tests.api.conftest import PASSWORD, Api, assert_error, upload
 
-FIELDS = {"id", "at", "user_id", "door", "action", "outcome", "object_id", "question_digest", "reads", "request_id"} | {
+FIELDS = {
+    "id",
+    "at",
+    "user_id",
+    "door",
+    "action",
+    "outcome",
+    "object_id",
+    "question_digest",
+    "reads",
+    "request_id",
     "email",
     "object_email",
+    "names",
 }
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -216,3 +227,36 @@ def test_no_audit_no_look(api: Api, admin: httpx.Client, monkeypatch: pytest.Mon
     monkeypatch.setattr(api.services.audit, "record", broken)
     assert_error(admin.get("/api/audit"), 500, "internal")
     assert_error(admin.get("/api/audit/csv"), 500, "internal")
+
+
+def test_ids_come_with_their_names_where_they_are_there_and_ones_own(
+    user: httpx.Client, admin: httpx.Client, contract: Path
+) -> None:
+    document = upload(user, contract, title="My management deal").json()
+    user.get(f"/api/documents/{document['id']}/file")
+    artist = user.post("/api/artists", json={"name": "Paper Kite"}).json()["id"]
+    found = rows(user)
+    assert found[0]["names"] == {artist: "Paper Kite"}
+    assert found[1]["names"] == {document["id"]: document["title"]}
+    assert {name for row in rows(admin, user=id_of(user)) for name in row["names"]} == set(), "an admin reads no titles"
+    user.delete(f"/api/documents/{document['id']}")
+    assert {row["object_id"]: row["names"] for row in rows(user)}[document["id"]] == {}
+
+
+def test_a_sort_of_things_is_chosen(user: httpx.Client, contract: Path) -> None:
+    document = upload(user, contract).json()["id"]
+    user.get(f"/api/documents/{document}/file")
+    user.get(f"/api/documents/{NOBODY}")
+    assert [row["action"] for row in rows(user, kind="reading")] == ["document.download"]
+    assert [row["action"] for row in rows(user, kind="changes")] == ["document.read", "document.receive"]
+    assert [row["action"] for row in rows(user, kind="refused")] == ["document.read"]
+    assert rows(user, kind="sign_ins") == []  # but the registration, which `rows` leaves out
+    assert_error(user.get("/api/audit?kind=everything"), 422, "invalid_request")
+
+
+def test_one_sees_that_an_admin_looked(user: httpx.Client, admin: httpx.Client, stranger: httpx.Client) -> None:
+    mine = id_of(user)
+    admin.get(f"/api/audit?user={mine}")
+    stranger.get(f"/api/audit?user={mine}")
+    [seen] = [row for row in rows(user) if row["user_id"] != mine]
+    assert (seen["action"], seen["outcome"], seen["object_id"]) == ("audit.read", "granted", mine)

@@ -199,7 +199,7 @@ def test_registering_signs_in(site: Guard, accounts: Accounts) -> None:
         ({"email": "dana@example.com", "password": PASSWORD}, 409, "exists already; sign in instead"),
     ],
 )
-def test_what_cannot_be_registered_is_told(
+def test_what_cannot_be_registered_is_told_beside_its_field(
     site: Guard, accounts: Accounts, form: dict[str, str], status: int, sentence: str
 ) -> None:
     accounts.user("dana")
@@ -209,7 +209,27 @@ def test_what_cannot_be_registered_is_told(
     assert sentence in page.text
     assert page.input("email")["value"] == form["email"]
     assert "value" not in page.input("password")
+    field, other = ("password", "email") if "password of" in sentence else ("email", "password")
+    assert page.input(field)["aria-invalid"] == "true"
+    assert "aria-invalid" not in page.input(other)
+    assert f"{field}-wrong" in (page.input(field)["aria-describedby"] or "")
+    place = next(attrs for _, attrs in page.elements if attrs.get("id") == f"{field}-wrong")
+    assert (place.get("role"), "hidden" in place) == ("alert", False)
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("next", "where"), [("", "/app/welcome"), ("/app/", "/app/welcome"), ("/app/?c=12", "/app/?c=12")]
+)
+def test_a_newcomer_is_led_to_the_guided_start_unless_a_page_was_asked_for(site: Guard, next: str, where: str) -> None:
+    answer = post(site, "/register", email="new@example.com", password=PASSWORD, next=next)
+    assert answer.headers["location"] == where
+
+
+def test_only_these_pages_may_run_a_script_of_ours(site: Guard) -> None:
+    for path in ("/login", "/register"):
+        assert ask(site, "GET", path).headers["content-security-policy"].endswith("; script-src 'self'")
+    assert "script-src" not in ask(site, "GET", "/static/auth.js").headers["content-security-policy"]
 
 
 def test_closed_registration_says_so_and_offers_no_form(closed: Accounts) -> None:
@@ -248,9 +268,15 @@ def test_password_managers_find_their_fields(site: Guard, path: str, secret: str
 @pytest.mark.parametrize("path", ["/login", "/register"])
 def test_pages_need_no_script_and_nothing_from_elsewhere(site: Guard, path: str) -> None:
     page = Page(ask(site, "GET", path))
-    assert not [tag for tag, _ in page.elements if tag in ("script", "style", "iframe")]
+    assert not [tag for tag, _ in page.elements if tag in ("style", "iframe")]
+    assert [attrs for tag, attrs in page.elements if tag == "script"] == [{"src": "/static/auth.js", "defer": None}]
+    assert "hidden" in next(attrs for _, attrs in page.elements if attrs.get("class") == "show"), (
+        "until the script runs"
+    )
     assert not [attrs for _, attrs in page.elements if "style" in attrs or any(name.startswith("on") for name in attrs)]
-    fetched = [attrs.get("src") or attrs.get("href") or "" for tag, attrs in page.elements if tag in ("img", "link")]
+    fetched = [
+        attrs.get("src") or attrs.get("href") or "" for tag, attrs in page.elements if tag in ("img", "link", "script")
+    ]
     assert fetched
     for address in fetched:
         answer = ask(site, "GET", address)
@@ -290,7 +316,7 @@ def test_static_files_and_the_favicon(site: Guard) -> None:
 
 def test_what_a_user_typed_is_text(site: Guard) -> None:
     answer = post(site, "/login", email='"><script>alert(1)</script>', password="x", next='/app/"><script>')
-    assert "<script" not in answer.text
+    assert "<script>" not in answer.text
     assert Page(answer).input("email")["value"] == '"><script>alert(1)</script>'
 
 

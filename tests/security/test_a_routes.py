@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from app.ui.application import PAGE_PATHS
 from tests.security.routes import METHODS, Route, gradio_routes, parent_routes
 from tests.security.running import Site, running
 
@@ -37,7 +38,7 @@ OPEN: dict[tuple[str, str], str] = {
     ("POST", "/api/auth/refresh"): "the refresh token is the credential",
     ("POST", "/api/auth/logout"): "401 unless a refresh token comes with it",
 }
-PAGES = {"/app/", "/app/knowledge", "/app/dashboard", "/app/admin"}  # a browser is led to the sign-in page
+PAGES = {"/app/", *(f"/app/{path}" for path in PAGE_PATHS)}  # a browser is led to the sign-in page
 SHUT = {401, 404}
 
 

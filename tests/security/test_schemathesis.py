@@ -40,7 +40,7 @@ from tests.conftest import settings_in
 from tests.openai_server import OpenAIServer
 
 PASSWORD = "three chords and the truth"
-ENDING = {"delete_account", "sign_out", "change_password"}
+ENDING = {"delete_account", "sign_out", "change_password", "set_password", "end_sessions", "end_session"}
 OPEN = {"get_health", "register", "sign_in", "refresh_tokens", "sign_out"}
 QUICK, SLOW = 2, 25  # requests made up at random for each operation; the slow run adds every limit of every field
 CHECKS = [
@@ -93,6 +93,9 @@ class Caller:
             real["message_id"] = self.post("/messages", text="What does the deal say?")["id"]
         if "user_id" in path:
             real["user_id"] = self.services.users.add(f"{uuid.uuid4().hex}@example.com", PASSWORD).id
+        if "session_id" in path:
+            listed = self.session.get(f"{self.url}/api/account/sessions", headers=self.headers).json()
+            real["session_id"] = listed["items"][0]["id"]
         if "offer_id" in path:
             real["offer_id"] = self._offer()
         return real

@@ -189,6 +189,7 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     assert message["citations"], message
     person.ids |= {"message": message["id"], "conversation": message["conversation"], "user": person.id}
     person.ids["trace"] = message["trace_id"]
+    person.ids["session"] = person.client.get("/api/account/sessions").json()["items"][0]["id"]
 
 
 __all__ = ["CANARY", "Person", "Town", "digest", "random_id", "town"]

@@ -12,7 +12,10 @@ ROUTES: dict[str, str] = {
     "GET /api/health": "open",
     "POST /api/auth/register": "open", "POST /api/auth/token": "open", "POST /api/auth/refresh": "open",
     "POST /api/auth/logout": "open", "POST /api/auth/password": "own",
-    "GET /api/account/export": "own", "DELETE /api/account": "own",
+    "GET /api/account/export": "own", "DELETE /api/account": "own", "GET /api/account": "own",
+    "PUT /api/account/password": "own", "GET /api/account/sessions": "own", "DELETE /api/account/sessions": "own",
+    "DELETE /api/account/sessions/{session_id}": "theirs", "GET /api/account/steps": "own", "PUT /api/account/steps": "own",
+    "GET /api/account/samples": "own", "POST /api/account/samples": "own", "DELETE /api/account/samples": "own",
     "GET /api/profile": "own", "PUT /api/profile": "own",
     "GET /api/artists": "own", "POST /api/artists": "own", "GET /api/artists/offers": "own",
     "POST /api/artists/offers/{offer_id}/accept": "theirs", "POST /api/artists/offers/{offer_id}/decline": "theirs",
@@ -47,7 +50,7 @@ ROUTES: dict[str, str] = {
 # A parameter of a path -> what it names.
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
-    "offer_id": "offer", "user_id": "user",
+    "offer_id": "offer", "user_id": "user", "session_id": "session",
 }  # fmt: skip
 
 # A parameter of a path that names nothing of anybody's -> what is put there.
@@ -69,6 +72,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 # Fields of queries and bodies that name something -> what, by route. None: a place within the caller's own list.
 CARRIERS: dict[tuple[str, str], str | None] = {
+    ("GET /api/account/sessions", "after"): "session",
     ("GET /api/artists", "after"): "artist",
     ("GET /api/artists/offers", "after"): "offer",
     ("GET /api/documents", "after"): "document",
@@ -109,7 +113,7 @@ PLAIN = {
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
-    "currency", "price_in", "price_out", "from", "to",
+    "currency", "price_in", "price_out", "from", "to", "others", "hidden",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -119,6 +123,9 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/auth/refresh": {"refresh_token": "{refresh_token}"},
     "POST /api/auth/logout": {"refresh_token": "{refresh_token}"},
     "POST /api/auth/password": {"old_password": "{password}", "new_password": "{password} too"},
+    "PUT /api/account/password": {"old_password": "{password}", "new_password": "{password} too"},
+    "PUT /api/account/steps": {"hidden": False},
+    "POST /api/account/samples": {},
     "PUT /api/profile": {"bio": "A drummer."},
     "POST /api/artists": {"name": "Mass"},
     "POST /api/artists/offers/{offer_id}/accept": {},

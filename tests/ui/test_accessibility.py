@@ -17,7 +17,7 @@ from tests.ui.chromium import DESKTOP, PHONE, Visitor
 from tests.ui.conftest import Visit
 
 SIZES = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-PATHS = pytest.mark.parametrize("path", [path for _, path in PAGES], ids=[name for name, _ in PAGES])
+PATHS = pytest.mark.parametrize("path", [page.path for page in PAGES], ids=[page.name for page in PAGES])
 READY_SECONDS = 60
 QUESTION = "What is the governing law of my Night Ferry agreement?"
 NOTE = "The Night Ferry agreement is governed by the law of Scotland, and its courts hear every dispute."

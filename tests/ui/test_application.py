@@ -60,7 +60,8 @@ def test_nothing_is_fetched_from_elsewhere() -> None:
 
 
 def test_the_guard_is_told_of_every_page(demo: Any) -> None:
-    assert tuple(path for path, *_ in demo.pages if path) == PAGE_PATHS == ("knowledge", "dashboard", "admin")
+    expected = ("knowledge", "dashboard", "profile", "account", "admin", "welcome")
+    assert tuple(path for path, *_ in demo.pages if path) == PAGE_PATHS == expected
 
 
 def test_the_configuration_sent_to_browsers_holds_nobodys_data(demo: Any, services: Services) -> None:

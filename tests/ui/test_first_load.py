@@ -37,7 +37,7 @@ def counted(person: Visitor, go: Callable[[], Any]) -> tuple[int, list[str]]:
     return sum(came), kept
 
 
-@pytest.mark.parametrize("path", [path for _, path in PAGES], ids=[name for name, _ in PAGES])
+@pytest.mark.parametrize("path", [page.path for page in PAGES], ids=[page.name for page in PAGES])
 def test_the_first_load_is_light_and_the_second_is_kept(visitor: Visit, path: str) -> None:
     person = visitor(PHONE, role="admin")
     first, _ = counted(person, lambda: person.open(path))

@@ -99,6 +99,7 @@ def upgrade() -> None:
     sa.Column('password_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('role', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
     sa.Column('disabled', sa.Boolean(), nullable=False),
+    sa.Column('steps_hidden', sa.Boolean(), nullable=False),
     sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_users')),
     sa.UniqueConstraint('email', name=op.f('uq_users_email'))
@@ -154,6 +155,7 @@ def upgrade() -> None:
     sa.Column('secret_sha256', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
     sa.Column('previous_sha256', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
     sa.Column('trusted', sa.Boolean(), nullable=False),
+    sa.Column('device', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
     sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('last_seen', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('expires', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
