@@ -154,7 +154,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 8
+    assert len(lists) == 9
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1
