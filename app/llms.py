@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from loguru import logger
@@ -25,11 +25,11 @@ from app.llm_breaker import (
     failures,
     pause_before_retry,
 )
-from app.llm_client import Answer, Call, Lane, close_with_loop, key_of, open_client, told_tokens
+from app.llm_client import Answer, Call, Lane, begin_answer, close_with_loop, key_of, open_client, told_tokens
 from app.llm_lanes import Lanes
 
 if TYPE_CHECKING:
-    from llama_index.core.llms import ChatMessage, ChatResponse
+    from llama_index.core.llms import ChatMessage
     from llama_index.llms.openai import OpenAI
     from openai import AsyncOpenAI
 
@@ -153,10 +153,10 @@ class ChatModel:
         call = call or Call()
 
         async def attempt() -> str:
-            llm = await self._named()
+            llm = (await self._named()).llm
             # A copy, because LlamaIndex lets the model's own max_tokens override a call's; it shares the client.
             reply = await llm.model_copy(update={"max_tokens": max_tokens}).achat(messages)
-            call.told = told_tokens(reply.raw)
+            call.told = told_tokens(getattr(reply.raw, "usage", None))
             return reply.message.content or ""
 
         async with self._noted(call, messages):
@@ -209,19 +209,19 @@ class ChatModel:
         """An answer under way and its first delta ("" when the model thinks first, None when it says nothing)."""
 
         async def attempt() -> tuple[Answer, str | None]:
-            llm = await self._named()
+            lane = await self._named()
             if not self._tells_usage:
-                return await begin(llm)
+                return await begin(lane)
             try:
-                return await begin(llm, stream_options={"include_usage": True})
+                return await begin(lane, stream_options={"include_usage": True})
             except failures() as error:
                 if "stream_options" not in str(error):
                     raise
             self._tells_usage = False  # a server that does not know the option
-            return await begin(llm)
+            return await begin(lane)
 
-        async def begin(llm: OpenAI, **options: Any) -> tuple[Answer, str | None]:
-            answer = Answer(cast("AsyncGenerator[ChatResponse, None]", await llm.astream_chat(messages, **options)))
+        async def begin(lane: Lane, **options: Any) -> tuple[Answer, str | None]:
+            answer = await begin_answer(lane, messages, **options)
             return answer, await answer.next()  # an error or a cancellation in here closes the response on its way out
 
         late = "The language model is taking too long to begin; ask again, or an admin chooses a faster one."
@@ -265,8 +265,8 @@ class ChatModel:
             log.bind(milliseconds=round(pause * 1000)).info("language model retry")
             await asyncio.sleep(pause)
 
-    async def _named(self) -> OpenAI:
-        """This loop's model under its real name, asked of the server where the settings leave it open."""
+    async def _named(self) -> Lane:
+        """This loop's lane, its model under its real name, asked of the server where the settings leave it open."""
         lane = self._lane()
         if self._model is None:
             names = await lane.model_names()
@@ -276,7 +276,7 @@ class ChatModel:
                 )
             self._model = names[0]
             lane.llm.model = self._model
-        return lane.llm
+        return lane
 
     def _lane(self) -> Lane:
         lane = self._lanes.here()
