@@ -30,7 +30,7 @@ from app.services.model_slot import ModelSlot
 from app.services.profiles import ProfileService
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
-from app.services.suggestions import next_questions
+from app.services.suggestions import Suggestions
 from app.services.usage import Grant, record
 from app.services.watch import SessionWatch, Watched
 
@@ -55,6 +55,7 @@ class ChatService(ConversationService):
         self._admission, self._watch = Admission(settings.quotas), watch
         self._settings, self._search, self._profiles = settings, search, profiles
         self._model, self.encoder = model, encoder
+        self._next = Suggestions()
 
     def writing(self) -> int:
         """How many answers are being written at this moment, for everybody together."""
@@ -141,7 +142,9 @@ class ChatService(ConversationService):
         """What to ask after `message`, whose question was the last of `asked`; or to begin with. No model is asked."""
         role = self._profiles.get(principal).role
         with self._db.reading() as session:
-            return next_questions(session, principal, role, message=message, artist_id=artist_id, asked=asked)
+            return self._next.next_questions(
+                session, principal, role, message=message, artist_id=artist_id, asked=asked
+            )
 
     async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
         earlier = [turn.text for turn in answerer.history if turn.role == "user"]

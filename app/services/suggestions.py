@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, or_, select
@@ -17,6 +17,7 @@ MOST = 3
 DOCUMENTS = 6  # looked through at most: the cited ones, then the newest
 PASSAGES = 120  # of them all; a heading says more than the middle of a long contract
 TOPIC_WORDS = range(1, 9)
+KEPT = 1000  # documents
 LITTLE = 3  # letters of words such as "and" that titles do not write large
 TITLE_CHARS = 44  # of a title; its beginning in quotation marks names a document as well as the whole (naming.py)
 # How many of them are about one's own documents, by what the last question was about; the others are the industry's.
@@ -45,65 +46,95 @@ _DULL = words(
 
 
 @dataclass(frozen=True, slots=True)
+class _Named:
+    """A document to ask about."""
+
+    id: str
+    kb: str
+    title: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Topic:
-    document: Document
+    document: _Named
     words: str
+    stems: frozenset[str]
 
 
-def next_questions(
-    session: Session,
-    principal: Principal,
-    role: str,
-    *,
-    message: MessagePublic | None = None,
-    artist_id: str | None = None,
-    asked: Iterable[str] = (),
-) -> list[str]:
-    """At most three questions after `message`, or to begin with. Each names a part of a document that is ready, visible to
-    `principal` and, of personal ones, `artist_id`'s or everybody's; what was `asked` before is left out.
+class Suggestions:
+    """Keeps what the industry's documents are about, which is the same for everybody and asked for with every answer; of
+    personal ones nothing is kept.
     """
-    before = [*asked]
-    cited = [citation.document_id for citation in message.citations] if message else []
-    ranked = {}
-    for kb in ("personal", "global"):
-        topics = _topics(session, _documents(session, principal, kb, cited, artist_id))
-        ranked[kb] = _ranked(topics, role, before[-1:] if message else [], cited)
-    mine = SHARES.get(message.intent if message else None, OF_ONES_OWN)
-    chosen: list[str] = []
-    # Where one kb has too little, the other one fills up.
-    for kb, most in (("personal", mine), ("global", MOST), ("personal", MOST)):
-        chosen += _questions(ranked[kb], [*before, *chosen], most - len(chosen))
-    return chosen
+
+    def __init__(self) -> None:
+        self._industry: dict[_Named, tuple[_Topic, ...]] = {}
+
+    def next_questions(
+        self,
+        session: Session,
+        principal: Principal,
+        role: str,
+        *,
+        message: MessagePublic | None = None,
+        artist_id: str | None = None,
+        asked: Iterable[str] = (),
+    ) -> list[str]:
+        """At most three questions after `message`, or to begin with. Each names a part of a document that is ready, visible to
+        `principal` and, of personal ones, `artist_id`'s or everybody's; what was `asked` before is left out.
+        """
+        before = [*asked]
+        cited = [citation.document_id for citation in message.citations] if message else []
+        ranked = {}
+        for kb in ("personal", "global"):
+            topics: list[_Topic] = []
+            for document in _documents(session, principal, kb, cited, artist_id):
+                topics += self._topics(session, document)
+            ranked[kb] = _ranked(topics, role, before[-1:] if message else [], cited)
+        mine = SHARES.get(message.intent if message else None, OF_ONES_OWN)
+        chosen: list[str] = []
+        # Where one kb has too little, the other one fills up.
+        for kb, most in (("personal", mine), ("global", MOST), ("personal", MOST)):
+            chosen += _questions(ranked[kb], [*before, *chosen], most - len(chosen))
+        return chosen
+
+    def _topics(self, session: Session, document: _Named) -> tuple[_Topic, ...]:
+        if document.kb != "global":
+            return _topics(session, document)
+        if document not in self._industry:
+            if len(self._industry) >= KEPT:
+                self._industry.clear()
+            self._industry[document] = _topics(session, document)
+        return self._industry[document]
 
 
 def _documents(
     session: Session, principal: Principal, kb: str, cited: Sequence[str], artist_id: str | None
-) -> list[Document]:
+) -> list[_Named]:
     """The cited ones first, then the newest."""
     mine = (col(Document.kb) == kb) & (col(Document.status) == READY)
     if kb == "personal":
         mine &= Document.user_id == principal.user_id
         if artist_id is not None:
             mine &= or_(col(Document.artist_id).is_(None), col(Document.artist_id) == artist_id)
-    first = session.exec(select(Document).where(mine, col(Document.id).in_(cited))).all()
-    newest = select(Document).where(mine, col(Document.id).not_in(cited)).order_by(col(Document.created).desc())
+    named = select(Document.id, Document.kb, Document.title, Document.version)
+    first = [_Named(*row) for row in session.exec(named.where(mine, col(Document.id).in_(cited)))] if cited else []
+    newest = named.where(mine, col(Document.id).not_in(cited)).order_by(col(Document.created).desc())
     found = sorted(first, key=lambda document: cited.index(document.id))
-    return [*found, *session.exec(newest.limit(DOCUMENTS)).all()][:DOCUMENTS]
+    return [*found, *(_Named(*row) for row in session.exec(newest.limit(DOCUMENTS)))][:DOCUMENTS]
 
 
-def _topics(session: Session, documents: Sequence[Document]) -> Iterator[_Topic]:
-    """By document, each part once, in its order."""
-    for document in documents:
-        query = select(Chunk.heading, Chunk.text).where(
-            Chunk.document_id == document.id, Chunk.version == document.version
-        )
-        seen: set[str] = set()
-        for heading, text in session.exec(query.order_by(col(Chunk.number)).limit(PASSAGES // DOCUMENTS)).all():
-            inside = _CLAUSE.findall(text) if document.kb == "personal" else []
-            for topic in filter(None, map(_topic, [heading, *inside])):
-                if topic.casefold() not in seen and words(topic) - words(document.title):
-                    seen.add(topic.casefold())
-                    yield _Topic(document, topic)
+def _topics(session: Session, document: _Named) -> tuple[_Topic, ...]:
+    """The parts of a document, each once, in its order."""
+    query = select(Chunk.heading, Chunk.text).where(Chunk.document_id == document.id, Chunk.version == document.version)
+    found: dict[str, _Topic] = {}
+    for heading, text in session.exec(query.order_by(col(Chunk.number)).limit(PASSAGES // DOCUMENTS)).all():
+        inside = _CLAUSE.findall(text) if document.kb == "personal" else []
+        for topic in filter(None, map(_topic, [heading, *inside])):
+            stems = frozenset(words(topic))
+            if topic.casefold() not in found and stems - words(document.title):
+                found[topic.casefold()] = _Topic(document, topic, stems)
+    return tuple(found.values())
 
 
 def _topic(heading: str) -> str:
@@ -128,10 +159,9 @@ def _ranked(topics: Iterable[_Topic], role: str, asked: Sequence[str], cited: Se
     wanted, said = words(ROLE_TOPICS.get(role, ROLE_TOPICS["artist"])), words(" ".join(asked))
 
     def worth(topic: _Topic) -> tuple[bool, int, int]:
-        own = words(topic.words)
-        return (topic.document.id not in cited, -len(own & wanted), -len(own & said))
+        return (topic.document.id not in cited, -len(topic.stems & wanted), -len(topic.stems & said))
 
-    return sorted((topic for topic in topics if words(topic.words) - said), key=worth)
+    return sorted((topic for topic in topics if topic.stems - said), key=worth)
 
 
 def _questions(topics: Sequence[_Topic], before: Sequence[str], most: int) -> list[str]:
