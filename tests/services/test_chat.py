@@ -322,14 +322,14 @@ def test_cancelling_at_any_time_leaves_one_answer_at_most(scene: Scene, delay: f
 def test_cancelling_while_the_answer_is_being_opened_leaves_one(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that writes its row goes on."""
     started = threading.Event()
-    keep = scene.services.search.keep
+    keep = scene.services.search.keep_in
 
     def slow(*values: Any) -> None:
         started.set()
         time.sleep(0.2)
         keep(*values)
 
-    monkeypatch.setattr(scene.services.search, "keep", slow)
+    monkeypatch.setattr(scene.services.search, "keep_in", slow)
     conversation = scene.chat.create(scene.lena).id
 
     async def leave() -> None:
