@@ -55,7 +55,7 @@ def _draw_bars(
                 box = (left + place * bar, _height(share(value)), left + (place + 1) * bar - 3, HEIGHT - EDGE)
                 pen.rectangle(box, fill=COLOURS[place % len(COLOURS)])
                 pen.text((box[0], box[1] - 14), written.format(value), fill="black", font=_font(11))
-        pen.text((left, HEIGHT - EDGE + 8), group, fill="black", font=_font(13))
+        pen.text((left, HEIGHT - EDGE + 8), group.replace("+", "\n+ "), fill="black", font=_font(13))
     _legend(pen, labels)
 
 

@@ -150,6 +150,14 @@ class DocumentService(VersionService):
         following = rows[limit - 1].id if len(rows) > limit else None
         return Listing(items=[public(row, coming.get(row.id)) for row in rows[:limit]], next=following)
 
+    def has_own(self, principal: Principal) -> bool:
+        """Whether there is any document of the principal's own."""
+        with self._db.reading() as session:
+            own = select(Document.id).where(
+                self._visible(principal), Document.kb == "personal", Document.status != DELETING
+            )
+            return session.exec(own.limit(1)).first() is not None
+
     def get(self, principal: Principal, document_id: str) -> DocumentPublic:
         with self._refusing(principal, "document.read", document_id), self._db.reading() as session:
             return public(self._get(session, principal, document_id), session.get(Revision, document_id))

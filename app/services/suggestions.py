@@ -72,8 +72,8 @@ class Suggestions:
 
     def next_questions(
         self,
-        session: Session,
         principal: Principal,
+        session: Session,
         role: str,
         *,
         message: MessagePublic | None = None,

@@ -264,7 +264,7 @@ class ChatHandlers:
 
     def _hint(self, principal: Principal) -> Any:
         """Where the user has no document of their own yet, a hint to add one."""
-        return gr.update(visible=not self._documents.list(principal, kb="personal", limit=1).items)
+        return gr.update(visible=not self._documents.has_own(principal))
 
 
 @dataclass(frozen=True)
