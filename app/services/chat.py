@@ -143,7 +143,7 @@ class ChatService(ConversationService):
         role = self._profiles.get(principal).role
         with self._db.reading() as session:
             return self._next.next_questions(
-                session, principal, role, message=message, artist_id=artist_id, asked=asked
+                principal, session, role, message=message, artist_id=artist_id, asked=asked
             )
 
     async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
