@@ -173,7 +173,6 @@
         const is = !chat.querySelector(".message-row");
         if (is === empty) return;
         empty = is;
-        element.classList.toggle("busy", !is);
         if (is) draw();
       };
       let waiting = false;
