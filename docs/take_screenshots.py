@@ -1,7 +1,7 @@
 """Pictures of every page at two sizes, of an application of its own with our own documents and the test language model.
 
-    python -m docs.take_screenshots               all of them into docs/screenshots/
-    python -m docs.take_screenshots chat admin    those whose names begin so; --folder puts them elsewhere
+python -m docs.take_screenshots               all of them into docs/screenshots/
+python -m docs.take_screenshots chat admin    those whose names begin so; --folder puts them elsewhere
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import io
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,11 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
-from app.config import load_settings
+from app.config import SEED_DIR, load_settings
 from app.indexes.model_files import exported_folder
-from app.main import SEED_DIR
 from app.models import User
 from app.principal import local_operator
 from app.services.profiles import ProfileShape
@@ -45,6 +43,10 @@ PROFILE = ProfileShape(
     goals="A first album, and twenty concerts that pay for themselves.", audience="Students and night owls in three cities.",
 )  # fmt: skip
 SAMPLES = Path(__file__).parents[1] / "app" / "samples"
+BROKEN: list[FilePayload] = [
+    {"name": "Tour poster.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"},
+    {"name": "Letter.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 broken"},
+]
 PAPERS = ("royalty-statement.csv", "artist-bio.md", "lyrics.txt")
 
 
@@ -191,12 +193,7 @@ def knowledge(studio: Studio, size: str) -> None:
             expect(page.locator(".library:not([aria-busy])")).to_have_count(2, timeout=LOADED)
             studio.take(page, name, size)
             if user is studio.artist:
-                page.locator("input[type=file]").first.set_input_files(
-                    [
-                        {"name": "Tour poster.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"},
-                        {"name": "Letter.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 broken"},
-                    ]
-                )
+                page.locator("input[type=file]").first.set_input_files(BROKEN)
                 expect(page.locator("#own li.document", has_text="Letter")).to_contain_text(
                     re.compile("could not|cannot|damaged|not be", re.I), timeout=LOADED
                 )
@@ -263,7 +260,9 @@ def fill(site: Api, artist: User) -> None:
             )
     services.documents.update(who, kept.id, standing="signed")
     for name in PAPERS:  # no samples any more, but an artist's own
-        text = re.sub(r"\(a sample[^)]*\)|This is a sample.*|\bSample ", "", (SAMPLES / name).read_text(encoding="utf-8"))
+        text = re.sub(
+            r"\(a sample[^)]*\)|This is a sample.*|\bSample ", "", (SAMPLES / name).read_text(encoding="utf-8")
+        )
         title = name.split(".")[0].replace("-", " ").capitalize()
         services.documents.receive(who, kb="personal", filename=name, source=io.BytesIO(text.encode()), title=title)
     services.profiles.put(who, PROFILE)
@@ -286,14 +285,16 @@ def main() -> None:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as data, served(Path(data) / "data", (settings.data.dir / "models").resolve()) as site:
         site.llm.script(answer)
-        people = [site.services.users.add(f"{name}@example.com", PASSWORD) for name in ("newcomer", "artist")]
+        newcomer, artist = (site.services.users.add(f"{name}@example.com", PASSWORD) for name in ("newcomer", "artist"))
         chief = site.services.users.add("admin@example.com", PASSWORD, role="admin")
-        fill(site, people[1])
+        fill(site, artist)
         with sync_playwright() as playwright:
             browser = open_browser(playwright)
-            studio = Studio(browser, site, chosen.folder, wanted, *people, chief)
+            studio = Studio(browser, site, chosen.folder, wanted, newcomer, artist, chief)
             for shoot, names in PAGES:
-                if wanted and not any(name.startswith(word) or word.startswith(name) for name in names for word in wanted):
+                if wanted and not any(
+                    name.startswith(word) or word.startswith(name) for name in names for word in wanted
+                ):
                     continue
                 for size in SIZES:
                     shoot(studio, size)
@@ -301,4 +302,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -15,8 +15,8 @@ from app.services.analytics import AnalyticsPublic
 from app.services.services import Services
 from app.services.shapes import ConversationPublic, DocumentPublic
 from app.ui.documents import STATUS_WORDS
-from app.ui.format import count, one_line
 from app.ui.first_run import first_steps
+from app.ui.format import count, one_line
 from app.ui.shared import PAGES, PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.status import health_html, moment, table
 from app.ui.theme import RED
