@@ -5,6 +5,7 @@
   const SHOWN = 30; // messages, and more at each "Show earlier"
   const REASONS = ["It is wrong", "It is not what I asked", "The sources do not say that", "Something is missing", "It is hard to read"];
   const COPIED_MS = 2000;
+  const SETTLED_MS = 400; // Gradio's own scrolling is over by then
 
   const page = {
     conversation: sessionStorage.getItem(CONVERSATION) || null,
@@ -245,7 +246,27 @@
     for (const button of document.querySelectorAll("#chat .act.up:not([aria-pressed]), #chat .act.down:not([aria-pressed])"))
       button.setAttribute("aria-pressed", String(button.classList.contains("chosen")));
   };
-  new MutationObserver(mend).observe(document.documentElement, { childList: true, subtree: true });
+
+  // While an answer comes, Gradio keeps its end in sight. Ended, with its sources below, it is read from its question on.
+  let coming = false;
+  const look = () => {
+    const last = [...document.querySelectorAll("#chat .message-row")].at(-1);
+    const now = Boolean(last && !last.querySelector('.actions[id^="answer-"]'));
+    if (coming && last && !now) setTimeout(toTheQuestion, SETTLED_MS);
+    coming = now;
+  };
+  const toTheQuestion = () => {
+    const question = [...document.querySelectorAll("#chat .user-row")].at(-1);
+    const seen = document.querySelector("#chat .bubble-wrap");
+    if (!question || !seen) return;
+    const above = question.getBoundingClientRect().top - seen.getBoundingClientRect().top;
+    if (above < 0) seen.scrollTop += above - 16;
+  };
+
+  new MutationObserver(() => {
+    mend();
+    look();
+  }).observe(document.documentElement, { childList: true, subtree: true });
 
   Object.assign(window.aim, { page, open, placed, said, words, ask, asker, asked, call, busy });
 })();

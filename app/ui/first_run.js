@@ -135,8 +135,8 @@
   };
 
   const firstSteps = (element) => {
-    const place = element.querySelector(".steps") ?? element;
     const draw = async () => {
+      const place = document.querySelector(".first-steps .steps") ?? element; // Gradio may have made it anew
       const [found, held] = await Promise.all([api("GET", "/account/steps"), api("GET", "/account/samples")]);
       if (!found.ok) return;
       const { steps, done, hidden } = found.body;
@@ -166,24 +166,21 @@
       return [make("p", { class: "facts" }, "No paper at hand? ", button("Add sample documents", "", async () => (await api("POST", "/account/samples")).ok && draw(), "link"))];
     };
     // On the chat page it stands beside the conversation: only an empty one has room for it, and leaving it asks anew.
-    const chat = document.querySelector("#chat");
-    if (chat) {
+    if (document.querySelector("#chat")) {
       let empty = null;
       const look = () => {
-        const is = !chat.querySelector(".message-row");
+        const is = !document.querySelector("#chat .message-row");
         if (is === empty) return;
         empty = is;
-        element.classList.toggle("busy", !is);
         if (is) draw();
       };
       let waiting = false;
-      const watching = new MutationObserver(() => {
-        if (!element.isConnected) return watching.disconnect();
+      // The whole page, as Gradio may make any of its elements anew.
+      new MutationObserver(() => {
         if (waiting) return;
         waiting = true;
         requestAnimationFrame(() => ((waiting = false), look()));
-      });
-      watching.observe(chat, { childList: true, subtree: true });
+      }).observe(document.documentElement, { childList: true, subtree: true });
       look();
     } else draw();
   };

@@ -33,7 +33,7 @@ STATE_WORDS = {
     "extractive": "The sources' own words; no language model wrote this.",
     "direct": "Answered without looking anything up: no sources.",
     "nothing_found": "Nothing found: no sources.",
-    "partial": "Incomplete: the answer was stopped or broke off. What had come is kept.",
+    "partial": "Incomplete: this is how far the answer came.",
     "failed": "This answer failed. Your question is kept; ask it again.",
 }
 UNSOURCED = "This answer names no source. Check it before you rely on it."

@@ -4,6 +4,22 @@
 
   const toSignIn = () => location.assign("/login?next=" + encodeURIComponent(location.pathname));
 
+  // Gradio aborts its stream of events when it has ended and when the page is left. Where that finds the stream being read, it
+  // takes its own abort for an error, writes it to the console and tells the page of a lost connection: here it just ends.
+  const endsQuietly = (answer, signal) => {
+    const reader = answer.body.getReader();
+    const ended = (error) => {
+      if (signal.aborted) return { done: true };
+      throw error;
+    };
+    const pull = async (parts) => {
+      const { done, value } = await reader.read().catch(ended);
+      if (done) parts.close();
+      else parts.enqueue(value);
+    };
+    return new Response(new ReadableStream({ pull, cancel: () => reader.cancel().catch(ended) }), answer);
+  };
+
   // A session that ended elsewhere: Gradio would only say that something went wrong.
   const fetched = window.fetch;
   window.fetch = async (...asked) => {
@@ -11,6 +27,7 @@
     if (String(asked[0]?.url ?? asked[0]).endsWith("/gradio_api/reset")) return new Response("{}");
     const answer = await fetched(...asked);
     if (answer.status === 401 && new URL(answer.url, location.href).origin === location.origin) toSignIn();
+    if (asked[0] instanceof Request && answer.ok && answer.url.includes("/gradio_api/queue/data?")) return endsQuietly(answer, asked[0].signal);
     return answer;
   };
 

@@ -103,6 +103,29 @@ def test_stop_closes_the_stream_and_a_second_try_answers(site: Api, lena: Visito
     assert "word word" not in page.get_by_role("log").inner_text()
 
 
+def test_leaving_in_the_middle_of_an_answer_is_no_error(site: Api, lena: Visitor) -> None:
+    page = lena.page
+    site.llm.script(saying("word " * 200), token_seconds=0.03)
+    ask(page, COMMISSION)
+    expect(page.get_by_role("log")).to_contain_text("word word", timeout=20_000)
+    page.reload()  # Gradio's script aborts its open stream of events; what it makes of that would stand in the console
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible(timeout=20_000)
+    assert lena.witness.seen == []
+
+
+def test_a_long_answer_is_read_from_its_question_on(site: Api, visitor: Visit) -> None:
+    person = visitor(PHONE)
+    ready(site, person.user, "Management deal", DEAL)
+    page = person.open()
+    expect(page.locator("#starters .ask").first).to_be_visible(timeout=20_000)
+    site.llm.script(saying("Seventeen percent [P1]. " + "It is of gross income. " * 40))
+    ask(page, COMMISSION)
+    answered(page, "Seventeen percent")
+    expect(page.locator("#chat .asked").last).to_be_in_viewport(timeout=5_000)
+    expect(page.locator("#starters")).to_be_hidden()
+    expect(page.get_by_role("region", name="First steps")).to_be_hidden()
+
+
 def test_a_provider_that_breaks_off_loses_neither_the_question_nor_what_came(site: Api, lena: Visitor) -> None:
     page = lena.page
     site.llm.script(saying("Seventeen percent of everything that comes in [P1]."), die_after=4)
