@@ -62,6 +62,10 @@ DIAGRAMS = (
 # Everything in the conversation that could fetch, run or lead away. What stands there of ours has none of it.
 ALIVE = """() => [...document.querySelectorAll('#chat .message, #own, #industry, #conversations')].flatMap((place) =>
   [...place.querySelectorAll('*')].filter((one) =>
+    // A list's own search, which leads nowhere, and the way to a document's own file.
+    !(one === place.querySelector('form.filters') && !one.hasAttribute('action'))
+    && !(one.download !== undefined && /^[/]api[/]documents[/][0-9a-f-]{36}[/]file$/.test(one.getAttribute('href')))
+  ).filter((one) =>
     ['IMG', 'IMAGE', 'SCRIPT', 'STYLE', 'LINK', 'META', 'IFRAME', 'OBJECT', 'EMBED', 'VIDEO', 'AUDIO', 'FORM', 'BASE', 'MATH']
       .includes(one.tagName.toUpperCase())
     || [...one.attributes].some((held) => held.name.startsWith('on') || held.name === 'srcdoc' || held.name === 'srcset')
