@@ -36,7 +36,8 @@
   };
 
   const mend = () => {
-    document.body.classList.add("dark");
+    // Adding a class that is there counts as a change, which the observer below would mend again, every frame for ever.
+    if (!document.body.classList.contains("dark")) document.body.classList.add("dark");
     name(document.querySelector("#question textarea"), "Your question");
     for (const button of document.querySelectorAll(".gradio-container button:not([aria-label])"))
       if (!button.textContent.trim()) name(button, button.title || "Scroll to the newest message");

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlmodel import select
 
 from app.main import build_services
+from app.models import DELETING, Document
+from app.services.services import Services
 from tests.api.conftest import Api, make_app, serve
 from tests.conftest import settings_in
 from tests.openai_server import OpenAIServer
 
+DELETED_SECONDS = 60
 SIGN_IN_MINUTES = 60  # the long tests outlive the usual ten
 # uvicorn closes a connection after 5 s without a request; httpx would send one at that very moment.
 SHORT = httpx.Limits(keepalive_expiry=2)
@@ -52,6 +56,17 @@ def served(folder: Path, models: Path, **sections: Any) -> Iterator[Api]:
                 yield Api(url, services, llm)
         finally:
             services.close()
+
+
+def deletions_done(services: Services) -> None:
+    """Wait until the worker has removed what was deleted: its answer came before, the files and rows go afterwards."""
+    deadline = time.monotonic() + DELETED_SECONDS
+    while time.monotonic() < deadline:
+        with services.db.reading() as session:
+            if session.exec(select(Document.id).where(Document.status == DELETING)).first() is None:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"not deleted within {DELETED_SECONDS} s")
 
 
 @dataclass(frozen=True)

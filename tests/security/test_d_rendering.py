@@ -62,6 +62,10 @@ DIAGRAMS = (
 # Everything in the conversation that could fetch, run or lead away. What stands there of ours has none of it.
 ALIVE = """() => [...document.querySelectorAll('#chat .message, #own, #industry, #conversations')].flatMap((place) =>
   [...place.querySelectorAll('*')].filter((one) =>
+    // A list's own search, which leads nowhere, and the way to a document's own file.
+    !(one === place.querySelector('form.filters') && !one.hasAttribute('action'))
+    && !(one.download !== undefined && /^[/]api[/]documents[/][0-9a-f-]{36}[/]file$/.test(one.getAttribute('href')))
+  ).filter((one) =>
     ['IMG', 'IMAGE', 'SCRIPT', 'STYLE', 'LINK', 'META', 'IFRAME', 'OBJECT', 'EMBED', 'VIDEO', 'AUDIO', 'FORM', 'BASE', 'MATH']
       .includes(one.tagName.toUpperCase())
     || [...one.attributes].some((held) => held.name.startsWith('on') || held.name === 'srcdoc' || held.name === 'srcset')
@@ -125,6 +129,16 @@ def show(page: Page, site: Site, chosen: str) -> None:
     page.wait_for_timeout(500)  # whatever a page would fetch by itself it asks for by now
 
 
+def list_whole(page: Page) -> None:
+    """Show every document, not only the newest."""
+    rows, more = page.locator("#own li.document"), page.locator("#own .more")
+    expect(rows.first).to_be_visible(timeout=30_000)
+    while more.is_visible():
+        shown = rows.count()
+        more.click()
+        expect(rows.nth(shown)).to_be_visible(timeout=30_000)
+
+
 def test_d1_no_answer_makes_the_browser_ask_anybody(
     page: Page, site: Site, trap: Trap, client: httpx.Client, witness: Witness
 ) -> None:
@@ -133,6 +147,7 @@ def test_d1_no_answer_makes_the_browser_ask_anybody(
         site.answers(image.format(trap.origin, trap.origin.removeprefix("http://")) + " [P1].")
         answered(client, chosen)
     show(page, site, chosen)
+    page.get_by_role("button", name="Show earlier messages").click()
     bubbles = page.get_by_test_id("bot")
     expect(bubbles.filter(has_text=f"![logo]({trap.origin}/inline?d=SECRET)").first).to_be_visible()
     expect(
@@ -229,7 +244,8 @@ def test_d4_stored_markup_stays_text_everywhere(
     assert page.evaluate(ALIVE) == []
     page = witness.watch(page.context.new_page())
     page.goto(f"{site.url}/app/knowledge")
-    expect(page.locator("#own li.document").nth(len(titles) - 1)).to_be_visible(timeout=30_000)
+    list_whole(page)
+    assert page.locator("#own li.document").count() >= len(titles)
     page.wait_for_timeout(500)
     assert page.evaluate(ALIVE) == []
     assert witness.seen == []
@@ -290,6 +306,7 @@ def test_d7_the_main_job_works_under_these_policies(
     expect(page.get_by_role("button", name="Send")).to_be_visible(timeout=30_000)
     page.wait_for_timeout(300)
     page.get_by_role("link", name="Knowledge").click()
-    expect(page.locator("#own")).to_contain_text("Management agreement", timeout=30_000)
+    list_whole(page)
+    expect(page.locator("#own")).to_contain_text("Management agreement")
     assert witness.seen == []
     assert len(witness.asked) > 20

@@ -25,7 +25,7 @@ from app.services.idempotency import LEASE, Idempotency
 from app.services.usage import Grant, record
 from tests.api.conftest import Api, assert_error, wait_ready
 from tests.postgres import postgres_url
-from tests.security.served import served
+from tests.security.served import deletions_done, served
 
 __all__ = ["postgres_url"]
 
@@ -73,6 +73,7 @@ def codes(answers: list[httpx.Response]) -> Counter[Any]:
 
 def owned(api: Api, client: httpx.Client) -> list[str]:
     """The ids of one's own documents; each has its file, and nothing else of theirs is on the disk."""
+    deletions_done(api.services)
     ids = [row["id"] for row in client.get("/api/documents", params={"kb": "personal", "limit": 200}).json()["items"]]
     uploads = api.services.settings.data.dir / "uploads"
     with api.services.db.reading() as session:

@@ -26,6 +26,7 @@ from app.services.services import Services
 from tests.api.conftest import MAX_BYTES, Api, serve, wait_ready
 from tests.conftest import settings_in
 from tests.openai_server import OpenAIServer
+from tests.security.served import deletions_done
 
 CANARY = "quokkaberry"  # in every word that is Alice's: content, titles, names, questions
 # Refusals and sign-ins leave rows in the first two, and should; the third counts everybody's answers and names nobody.
@@ -102,6 +103,7 @@ def random_id(kind: str) -> str:
 
 def digest(services: Services, but_of: str = "") -> dict[str, str]:
     """SHA-256 of every table's rows, and of the names of the uploads; what belongs to the user `but_of` is left out."""
+    deletions_done(services)
     tables: list[Table] = SQLModel.metadata.sorted_tables
     found: dict[str, str] = {}
     with services.db.reading() as session:

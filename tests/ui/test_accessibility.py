@@ -75,7 +75,7 @@ def test_an_answer_with_everything_open_has_none(visitor: Visit, somebody: User,
     page = opened(visitor(size, user=somebody), "")
     if size == PHONE:
         page.get_by_role("button", name="Toggle Sidebar").click()
-    page.locator("#conversations label").first.click()
+    page.locator("#conversations .open").first.click()
     expect(page.get_by_role("log")).to_contain_text("Scotland", timeout=20_000)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     settle(page)

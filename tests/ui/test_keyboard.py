@@ -50,7 +50,7 @@ def test_the_main_job_needs_no_mouse(site: Api, browser: Browser, tmp_path: Path
     expect(page.get_by_text("You have no documents of your own yet")).to_be_visible(timeout=20_000)
     settle(page)
     with page.expect_file_chooser() as chosen:  # around both: the browser is told to report it while the focus moves
-        go_to(page, "button Add documents")
+        go_to(page, "button Add document")
         page.keyboard.press("Enter")
     chosen.value.set_files(agreement)
     expect(page.get_by_text(re.compile(r"Ready: \d+ page")).first).to_be_visible(timeout=60_000)

@@ -29,7 +29,7 @@ KEY = CANARIES["provider key"]
 PAGE = "knowledge"  # where the panel stands in these tests
 
 
-def page_of_models(services: Services, demo: gr.Blocks) -> None:
+def page_of_models(services: Services) -> None:
     header("Knowledge")
     with gr.Column(elem_id="knowledge-page"):
         build_models(services)
