@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, wait
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -30,7 +31,9 @@ def drive(steps: Steps[R], seconds: float) -> R:
     try:
         wave = next(steps)
         while True:
-            wait(wave, _limit(wave, seconds))
+            done = threading.Event()
+            if _awaited(wave, done.set):
+                done.wait(_limit(wave, seconds))
             wave = steps.send([_outcome(future) for future in wave])
     except StopIteration as stop:
         result: R = stop.value
@@ -53,27 +56,35 @@ async def _settled(wave: Wave, seconds: float) -> None:
     """Return when all are done or the time is over. The loop is woken once for the whole wave: an asyncio future around
     each, with a limit of its own, costs more than most of these searches.
     """
-    waiting = [future for future in wave if not future.done()]
-    if not waiting:
-        return
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 
-    def all_done() -> None:
+    def settle() -> None:
         if not done.done():
             done.set_result(None)
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # nobody waits any more, and their loop is closed
+            loop.call_soon_threadsafe(settle)
+
+    if _awaited(wave, wake):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await done
+
+
+def _awaited(wave: Wave, notify: Callable[[], object]) -> bool:
+    """Have `notify` called, on some thread, when the last of the wave is done or cancelled; False when all are already."""
+    waiting = [future for future in wave if not future.done()]
 
     def one_done(_: Future[Any]) -> None:
         waiting.pop()  # whichever: it only counts, and may be called by several threads at once
         if not waiting:
-            with suppress(RuntimeError):  # nobody waits any more, and their loop is closed
-                loop.call_soon_threadsafe(all_done)
+            notify()
 
     for future in list(waiting):
         future.add_done_callback(one_done)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await done
+    return bool(waiting)
 
 
 def _limit(wave: Wave, seconds: float) -> float:

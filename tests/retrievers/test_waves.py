@@ -99,9 +99,11 @@ def test_a_cancelled_future_is_a_failure_in_its_place() -> None:
         gone.cancel()
         return (yield [gone])
 
+    start = time.perf_counter()
     [sync], [other] = both(steps)
     assert isinstance(sync, CancelledError)
     assert isinstance(other, CancelledError)
+    assert time.perf_counter() - start < PATIENCE / 2, "nobody waits for what will not come"
 
 
 def test_cancelling_one_asker_leaves_the_shared_future_to_the_other(lane: ThreadPoolExecutor) -> None:
