@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
 from app.api.description import told
-from app.services.administration import AdminUserPublic, NewPassword
+from app.services.administration import AdminUserPublic, MadePassword
 from app.services.shapes import Listing, UserPublic
 from app.services.system import SystemPublic
 
@@ -46,7 +46,7 @@ def users(
     responses=told(409, 429),
     summary="Open an account, with a password made here",
 )
-def add(body: UserCreate, principal: PrincipalDep, services: ServicesDep) -> NewPassword:
+def add(body: UserCreate, principal: PrincipalDep, services: ServicesDep) -> MadePassword:
     """Also where registration is closed. The password is told in this answer alone."""
     return services.administration.add(principal, body.email, body.role)
 
@@ -57,7 +57,7 @@ def add(body: UserCreate, principal: PrincipalDep, services: ServicesDep) -> New
     responses=told(429),
     summary="Replace a password by one made here",
 )
-def reset_password(user_id: PathId, principal: PrincipalDep, services: ServicesDep) -> NewPassword:
+def reset_password(user_id: PathId, principal: PrincipalDep, services: ServicesDep) -> MadePassword:
     """Whoever it is for is signed out everywhere at once. The password is told in this answer alone."""
     return services.administration.reset_password(principal, user_id)
 

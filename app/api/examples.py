@@ -66,7 +66,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "intent": "personal", "state": "answered", "citations": [_SOURCE], "trace_id": _TRACE, "rating": None,
         "created": _AT,
     },
-    "NewPassword": {
+    "MadePassword": {
         "id": _USER, "email": "ada@example.com", "role": "user", "disabled": False, "created": _AT,
         "password": "k7qdm-3xtwe-9abzr-uvp4h",
     },

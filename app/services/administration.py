@@ -34,7 +34,7 @@ class AdminUserPublic(UserPublic):
     bytes: int = Field(description="Of the documents as they were uploaded.")
 
 
-class NewPassword(UserPublic):
+class MadePassword(UserPublic):
     """An account, and the password that was made for it: told this once."""
 
     password: str
@@ -63,7 +63,7 @@ class Administration:
             self._audit.record(session, principal, "list_users")
         return Listing(items=items, next=rows[limit - 1].id if len(rows) > limit else None)
 
-    def add(self, principal: Principal, email: str, role: Role = "user") -> NewPassword:
+    def add(self, principal: Principal, email: str, role: Role = "user") -> MadePassword:
         """Open an account, also where registration is closed, with a password made here.
 
         Raises `Forbidden` for whoever is no admin, `Conflict` for a taken e-mail address.
@@ -75,9 +75,9 @@ class Administration:
         except Conflict:
             told = "An account with this e-mail address exists already; find it in the list."
             raise Conflict(told, code="already_registered") from None
-        return NewPassword(**_public(user).model_dump(), password=password)
+        return MadePassword(**_public(user).model_dump(), password=password)
 
-    def reset_password(self, principal: Principal, user_id: str) -> NewPassword:
+    def reset_password(self, principal: Principal, user_id: str) -> MadePassword:
         """Replace somebody's password by one made here, and end every sign-in of theirs.
 
         Raises `Forbidden` for whoever is no admin.
@@ -86,7 +86,7 @@ class Administration:
         with self._audit.refusing(self._db, principal, "reset_password", user_id):
             password = new_password(self._users.get(user_id).email)
             user = self._users.set_password(user_id, password, by=principal)
-        return NewPassword(**_public(user).model_dump(), password=password)
+        return MadePassword(**_public(user).model_dump(), password=password)
 
     def change(
         self, principal: Principal, user_id: str, *, role: Role | None = None, disabled: bool | None = None

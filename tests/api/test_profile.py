@@ -26,7 +26,7 @@ def test_a_manager_keeps_a_roster(user: httpx.Client, stranger: httpx.Client) ->
     assert len(own) == 1  # oneself
     made = user.post("/api/artists", json={"name": "  Night Ferry "})
     assert made.status_code == 201
-    assert set(made.json()) == {"id", "name", "created"}
+    assert set(made.json()) == {"id", "name", "created", "documents"}
     assert made.json()["name"] == "Night Ferry"
     page = user.get("/api/artists?limit=1").json()
     rest = user.get("/api/artists", params={"limit": 1, "after": page["next"]}).json()
