@@ -165,24 +165,23 @@
       if (steps.find((step) => step.name === "document")?.done) return [];
       return [make("p", { class: "facts" }, "No paper at hand? ", button("Add sample documents", "", async () => (await api("POST", "/account/samples")).ok && draw(), "link"))];
     };
-    // On the chat page it stands beside the conversation: only an empty one has room for it, and leaving it asks anew.
-    if (document.querySelector("#chat")) {
-      let empty = null;
-      const look = () => {
-        const is = !document.querySelector("#chat .message-row");
-        if (is === empty) return;
-        empty = is;
-        if (is) draw();
-      };
-      let waiting = false;
-      // The whole page, as Gradio may make any of its elements anew.
-      new MutationObserver(() => {
-        if (waiting) return;
-        waiting = true;
-        requestAnimationFrame(() => ((waiting = false), look()));
-      }).observe(document.documentElement, { childList: true, subtree: true });
-      look();
-    } else draw();
+    // On the chat page, which may be drawn after this, it stands beside the conversation: only an empty one has room for it,
+    // and leaving it asks anew. Elsewhere there is none.
+    let empty = null;
+    const look = () => {
+      const is = !document.querySelector("#chat .message-row");
+      if (is === empty) return;
+      empty = is;
+      if (is) draw();
+    };
+    let waiting = false;
+    // The whole page, as Gradio may make any of its elements anew.
+    new MutationObserver(() => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => ((waiting = false), look()));
+    }).observe(document.documentElement, { childList: true, subtree: true });
+    look();
   };
 
   Object.assign(window.aim, { welcome, firstSteps, askLater });
