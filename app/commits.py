@@ -78,7 +78,7 @@ class SharedCommits:
                 if not self._together(units):
                     for one in units:
                         self._alone(one)
-        except BaseException as error:
+        except BaseException as error:  # also an interrupt: those who wait are told, and not left waiting
             for one in units:
                 one.error = error
             raise

@@ -77,7 +77,7 @@ class Database:
         if self.is_sqlite:
             try:
                 session.connection(execution_options={"aim_write": True})
-            except BaseException:
+            except BaseException:  # also an interrupt: the connection goes back
                 session.close()
                 raise
         return session

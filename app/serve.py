@@ -31,7 +31,7 @@ class _Server(uvicorn.Server):
 
 def _keep_aside() -> None:
     """What is loaded by now stays to the end: kept aside, the garbage collector does not go through it again and again. With
-    many people at once that was an eighth of the processor's time (benchmarks/ui_load.py).
+    many people at once a question took 72 ms of the processor instead of 86 (benchmarks/ui_load.py).
     """
     gc.collect()
     gc.freeze()

@@ -104,7 +104,7 @@ def echoes(question: str, passages: Sequence[tuple[str, str]]) -> list[Echo]:
 
 def _spoken(text: str, wanted: set[str]) -> list[tuple[int, str]]:
     """Where the lower-cased `text` says one of the stems, and which, in order. A word begins with its own stem: looking
-    for those beginnings alone is five times as fast as stemming all words.
+    for those beginnings alone is twice as fast as matching them by one pattern (0.46 ms and 0.90 ms for fifty passages).
     """
     found: list[tuple[int, str]] = []
     for stemmed in wanted:
