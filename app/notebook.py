@@ -68,7 +68,8 @@ class Manager:
                     yield piece
         finally:
             with self.services.db.session() as session:
-                record(session, principal.user_id if principal else None, grant)
+                spent = record(session, principal.user_id if principal else None, grant)
+            grant.settle(spent)
 
     def ingest(
         self,

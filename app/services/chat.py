@@ -31,7 +31,7 @@ from app.services.profiles import ProfileService
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
 from app.services.suggestions import Suggestions
-from app.services.usage import Grant, record
+from app.services.usage import Grant, Spent, record
 from app.services.watch import SessionWatch, Watched
 
 FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
@@ -269,19 +269,22 @@ class ChatService(ConversationService):
             citation.model_dump(mode="json") for citation in citations(draft.sources, draft.cited, question, draft.text)
         ]
 
-        def write(session: Session) -> MessagePublic:
+        def write(session: Session) -> tuple[MessagePublic, Spent | None]:
             kept = session.merge(message)
             self._touch(session, conversation)
             session.flush()
-            record(session, conversation.user_id, draft.grant)
-            return message_public(kept)
+            return message_public(kept), record(session, conversation.user_id, draft.grant)
 
+        gone = False
         try:
-            return self._db.together(write)
-        except IntegrityError:
-            with self._db.session() as session:  # what it took was taken all the same; the account may be gone too
-                record(session, None, draft.grant)
-            raise NotFound("This conversation was deleted while it was being answered.") from None
+            shown, spent = self._db.together(write)
+        except IntegrityError:  # what it took was taken all the same; the account may be gone too
+            gone, spent = True, self._db.together(lambda session: record(session, None, draft.grant))
+        if draft.grant is not None:
+            draft.grant.settle(spent)
+        if gone:
+            raise NotFound("This conversation was deleted while it was being answered.")
+        return shown
 
 
 def _intent(retrieval: Retrieval, conversation: Conversation, question: Message) -> Event:

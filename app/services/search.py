@@ -23,7 +23,7 @@ from app.services.audit import AuditLog
 from app.services.documents import DocumentService
 from app.services.model_slot import ModelSlot
 from app.services.shapes import Hit, SearchAnswer, SearchRequest
-from app.services.usage import Grant, record
+from app.services.usage import Grant, Spent, record
 
 TITLES = 1000  # newest documents that a question may name
 
@@ -145,7 +145,9 @@ class SearchService:
         grant: Grant | None = None,
     ) -> None:
         """`keep_in`, in a transaction of its own."""
-        self._db.together(lambda session: self.keep_in(principal, session, retrieval, action, artist_id, grant))
+        spent = self._db.together(lambda session: self.keep_in(principal, session, retrieval, action, artist_id, grant))
+        if grant is not None:
+            grant.settle(spent)
 
     def keep_in(
         self,
@@ -155,15 +157,18 @@ class SearchService:
         action: str,
         artist_id: str | None = None,
         grant: Grant | None = None,
-    ) -> None:
-        """Store the trace and the audit row in one transaction: no audit, no data. And what was spent of `grant` so far."""
+    ) -> Spent | None:
+        """Store the trace and the audit row in one transaction: no audit, no data. And what was spent of `grant` so far,
+        which is returned for `grant.settle`.
+        """
         trace = retrieval.trace
         asker = principal if principal is not None and principal.kind != "system" else None
-        record(session, asker.user_id if asker else None, grant)
+        spent = record(session, asker.user_id if asker else None, grant)
         if asker is not None:
             session.add(Trace(id=trace.id, user_id=asker.user_id, artist_id=artist_id, body=trace.body()))
         read = reads(retrieval.passages)
         self._audit.record(session, principal, action, object_id=trace.id, question=trace.question, reads=read)
+        return spent
 
     def _check_artist(self, principal: Principal | None, artist_id: str) -> None:
         with self._audit.refusing(self._db, principal, "artist.read", artist_id), self._db.reading() as session:

@@ -55,6 +55,14 @@ class Grant:
     answers: list[Call] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
+    def settle(self, spent: Spent | None) -> None:
+        """What `record` returned is committed: its calls are not counted again, and the month's sum knows of them."""
+        if spent is None:
+            return
+        self.intents, self.answers = [], []
+        if self.spent is not None:
+            self.spent(spent.tokens, spent.cost)
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -62,10 +70,12 @@ class Spent:
     cost: float = 0.0
 
 
-def record(session: Session, user_id: str | None, grant: Grant | None) -> None:
-    """Add what a question took, in the caller's transaction. Called twice it adds once."""
+def record(session: Session, user_id: str | None, grant: Grant | None) -> Spent | None:
+    """Add what a question took, in the caller's transaction, which may be undone and begun anew: once it is committed, what
+    this returned goes to `grant.settle`.
+    """
     if grant is None or not (calls := [*grant.intents, *grant.answers]):
-        return
+        return None
     counted = [call.tokens(grant.count) for call in calls]
     read, written = (sum(tokens[place] for tokens, _ in counted) for place in (0, 1))
     answered = [call for call in grant.answers if not call.failed]
@@ -84,9 +94,7 @@ def record(session: Session, user_id: str | None, grant: Grant | None) -> None:
         milliseconds = _bound((time.monotonic() - grant.started) * 1000)
         times = {"day": key["day"], "model": key["model"], "milliseconds": milliseconds}
         _add(session, AnswerTime, times, {"count": 1})
-    grant.intents, grant.answers = [], []
-    if grant.spent is not None:
-        grant.spent(read + written, cost)
+    return Spent(read + written, cost)
 
 
 def _add(session: Session, kind: type[SQLModel], key: dict[str, Any], amounts: dict[str, int]) -> None:

@@ -64,6 +64,7 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Choices.*": "what ModelService wrote, for whoever answers; nothing of it leaves but through ModelService",
     "ModelSlot.*": "which language model is in force: nothing of users",
     "Metered.*": "as Answerer",
+    "Grant.settle": "what one question took, which was granted before",
     "Conflict.*": "as Answerer",
     "AuditLog.*": "writes in the caller's transaction; takes the Principal second",
     "Answerer.*": "holds one question's passages, which were granted before",

@@ -246,3 +246,20 @@ def test_percentiles_of_a_histogram() -> None:
     assert percentile({100: 50, 200: 45, 900: 5}, 0.5) == 100
     assert percentile({100: 50, 200: 45, 900: 5}, 0.95) == 200
     assert percentile({100: 50, 200: 44, 900: 6}, 0.95) == 900
+
+
+def test_what_was_undone_with_its_transaction_is_counted_when_it_is_done_again(services_with_model: Both) -> None:
+    db = services_with_model[0].db
+    told: list[int] = []
+    grant = Grant(name=lambda: "undone", answers=[Call(told=(5, 6))], spent=lambda tokens, _cost: told.append(tokens))
+    with pytest.raises(RuntimeError), db.session() as session:
+        record(session, None, grant)
+        raise RuntimeError
+    for _ in range(2):  # the second time there is nothing left to count
+        with db.session() as session:
+            spent = record(session, None, grant)
+        grant.settle(spent)
+    with db.reading() as session:
+        rows = session.exec(select(Usage).where(Usage.model == "undone")).all()
+    assert [(row.tokens_in, row.tokens_out) for row in rows] == [(5, 6)]
+    assert told == [11]
