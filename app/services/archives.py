@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, col, select
 
 from app.db import Database
@@ -18,9 +19,19 @@ from app.models import (
     AuditEvent,
     Conversation,
     Document,
+    DocumentInsight,
+    Draft,
+    GrowthFigure,
+    ImportantDate,
     LoginSession,
     Message,
+    Plan,
+    PlanProposal,
+    PlanStep,
     Profile,
+    ProfileNote,
+    ShareLink,
+    StepComment,
     Trace,
     Usage,
     User,
@@ -33,6 +44,20 @@ from app.services.uploads import display_name
 _RESERVED = re.compile(r'[<>:"|?*]')  # characters that no Windows file name holds
 STEM_BYTES = 120  # with the id before it and a suffix after it a name stays below the 255 bytes of file systems
 ROWS = 100  # read from the database at a time
+# File of the archive -> the rows in it, which name their owner themselves or through the row before them in the path.
+KEPT: dict[str, tuple[type[SQLModel], ...]] = {
+    "plans.json": (Plan,),
+    "plan_steps.json": (PlanStep, Plan),
+    "step_comments.json": (StepComment, PlanStep, Plan),
+    "plan_proposals.json": (PlanProposal, Plan),
+    "important_dates.json": (ImportantDate,),
+    "document_insights.json": (DocumentInsight, Document),
+    "share_links.json": (ShareLink,),
+    "growth_figures.json": (GrowthFigure,),
+    "drafts.json": (Draft,),
+    "profile_notes.json": (ProfileNote,),
+}
+SECRET = {"secret_sha256"}
 
 
 def write_archive(file: IO[bytes], db: Database, uploads: Path, principal: Principal) -> None:
@@ -57,6 +82,8 @@ def write_archive(file: IO[bytes], db: Database, uploads: Path, principal: Princ
             _write_list(archive, "traces.json", _traces(session, principal))
             _write_list(archive, "audit.json", _audit(session, user_id))
             usage = session.exec(select(Usage).where(Usage.user_id == user_id).order_by(col(Usage.day))).all()
+            for name, tables in KEPT.items():
+                _write_list(archive, name, _kept(session, user_id, tables))
         _write(archive, "usage.json", [row.model_dump(mode="json", exclude={"id", "user_id"}) for row in usage])
 
 
@@ -105,6 +132,17 @@ def _traces(session: Session, principal: Principal) -> Iterator[dict[str, Any]]:
 def _audit(session: Session, user_id: str) -> Iterator[dict[str, Any]]:
     query = select(AuditEvent).where(AuditEvent.user_id == user_id).order_by(col(AuditEvent.id))
     return map(_row, session.exec(query.execution_options(yield_per=ROWS)))
+
+
+def _kept(session: Session, user_id: str, tables: tuple[type[SQLModel], ...]) -> Iterator[dict[str, Any]]:
+    """Rows of the first table whose last one belongs to the user; each leads to the next by its foreign key."""
+    first, owner = tables[0], tables[-1]
+    query = select(first)
+    for table in tables[1:]:
+        query = query.join(table)
+    query = query.where(owner.user_id == user_id).order_by(*inspect(first).primary_key)  # type: ignore[attr-defined]
+    for row in session.exec(query.execution_options(yield_per=ROWS)):
+        yield row.model_dump(mode="json", exclude=SECRET)
 
 
 def _row(row: SQLModel) -> dict[str, Any]:

@@ -11,13 +11,32 @@ from sqlmodel import Session, col, select
 
 from app.db import Database
 from app.errors import AppError, NotFound
-from app.models import Artist, Conversation, Document, Handover, Message, Trace, User
+from app.models import (
+    Artist,
+    Conversation,
+    Document,
+    Draft,
+    GrowthFigure,
+    Handover,
+    ImportantDate,
+    Message,
+    Plan,
+    ProfileNote,
+    ShareLink,
+    Trace,
+    User,
+)  # fmt: skip
 from app.principal import Principal
 from app.services.artists import ArtistPublic, check_not_last, keep_mixed, own_artist
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService, queue_again
 from app.services.shapes import Id, Listing
-from app.services.withdrawal import withdraw
+from app.services.withdrawal import withdraw, withdraw_work
+
+# What goes with the artist beside documents and conversations.
+MOVING: tuple[type[Plan | Draft | GrowthFigure | ImportantDate | ProfileNote], ...] = (
+    Plan, Draft, GrowthFigure, ImportantDate, ProfileNote,
+)  # fmt: skip
 
 
 class OfferPublic(BaseModel):
@@ -135,6 +154,18 @@ class HandoverService:
         # What is left are the giver's own searches for this artist.
         session.execute(delete(Trace).where(col(Trace.artist_id) == artist.id, col(Trace.user_id) == giver))
         session.execute(update(Conversation).where(theirs).values(user_id=owner))
+        # Nobody who was shown something by the giver goes on seeing it.
+        session.execute(delete(ShareLink).where(col(ShareLink.artist_id) == artist.id))
+        withdraw_work(
+            session, lambda table: col(table.artist_id) == artist.id, lambda document_id: document_id not in moved
+        )
+        withdraw_work(
+            session,
+            lambda table: (col(table.user_id) == giver) & col(table.artist_id).is_distinct_from(artist.id),
+            lambda document_id: document_id in moved,
+        )
+        for table in MOVING:
+            session.execute(update(table).where(col(table.artist_id) == artist.id).values(user_id=owner))
 
     def _get(self, session: Session, principal: Principal, offer_id: str) -> Handover:
         """An offer to the principal of an artist that is still the giver's."""

@@ -5,17 +5,19 @@ other side are taken back: their text, their citations and their traces.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, delete
 from sqlmodel import Session, col, select
 
-from app.models import Chunk, Conversation, Document, Message, Trace
+from app.models import Chunk, Conversation, Document, Draft, Message, Plan, PlanStep, Trace
 
 PHRASE_WORDS = 6  # nobody writes six words of a document in a row by chance
 DELETED_TITLE = "Deleted document"
 _WORD = re.compile(r"\w+")
 WITHDRAWN = "This answer used documents that are not here any more; it was removed with them."
+DRAFT_WITHDRAWN = "This draft used documents that are not here any more; it was removed with them."
 
 
 def withdraw(session: Session, conversations: ColumnElement[bool] | bool, forbidden: Callable[[str], bool]) -> int:
@@ -51,7 +53,7 @@ def withdraw_document(session: Session, document: Document) -> int:
         said.add_columns(col(Trace.body)["prompt"]).join(Trace, col(Trace.id) == col(Message.trace_id))
     ).all()
     shown = {where for where, prompt in prompts if any(row["chunk_id"] in chunks for row in prompt or [])}
-    phrases = set().union(*map(_phrases, chunks.values())) if cited or shown else set()
+    phrases = set().union(*map(_phrases, chunks.values()))
     count = 0
     for conversation_id in {*cited, *shown}:
         answers = _answers(session, conversation_id)
@@ -59,8 +61,51 @@ def withdraw_document(session: Session, document: Document) -> int:
             if document.id in used or not phrases.isdisjoint(_phrases(answer.text)):
                 _take_back(session, answer, document.id)
                 count += 1
+    withdraw_work(
+        session,
+        lambda table: col(table.user_id) == document.user_id,
+        lambda document_id: document_id == document.id,
+        phrases,
+    )
     session.flush()
     return count
+
+
+def withdraw_work(
+    session: Session,
+    whose: Callable[[type[Plan] | type[Draft]], ColumnElement[bool]],
+    forbidden: Callable[[str], bool],
+    phrases: Set[tuple[str, ...]] = frozenset(),
+) -> None:
+    """Take out of plans and drafts what rests on personal documents that go. A step stays, without the quotes and without
+    a reason that repeats their words; a draft that cites one or repeats its words goes, as answers do.
+
+    `whose` is told a table and returns the condition that chooses its rows.
+    """
+
+    def gone(citation: dict[str, Any]) -> bool:
+        return citation.get("kb") == "personal" and forbidden(citation["document_id"])
+
+    steps = select(PlanStep).join(Plan, col(Plan.id) == col(PlanStep.plan_id)).where(whose(Plan))
+    drafts = select(Draft).where(whose(Draft))
+    for step in session.exec(steps).all():
+        if any(gone(one) for one in step.sources):
+            step.sources = [_blanked(one) if gone(one) else one for one in step.sources]
+            session.add(step)
+        for name in ("title", "reason", "unknown"):
+            if not phrases.isdisjoint(_phrases(getattr(step, name))):
+                setattr(step, name, DELETED_TITLE if name == "title" else "")
+                session.add(step)
+    for draft in session.exec(drafts).all():
+        used = any(gone(one) for one in draft.sources)
+        if used or not phrases.isdisjoint(_phrases(draft.text)):
+            draft.text, draft.body = DRAFT_WITHDRAWN, {}
+            draft.sources = [_blanked(one) for one in draft.sources if gone(one)]
+            session.add(draft)
+
+
+def _blanked(citation: dict[str, Any]) -> dict[str, Any]:
+    return {**citation, "title": DELETED_TITLE, "quote": ""}
 
 
 def _answers(session: Session, conversation_id: int | None) -> Sequence[Message]:
@@ -72,9 +117,7 @@ def _answers(session: Session, conversation_id: int | None) -> Sequence[Message]
 def _take_back(session: Session, answer: Message, document_id: str | None = None) -> None:
     """Citations of `document_id` are kept as what it was cited for; all others go."""
     session.execute(delete(Trace).where(col(Trace.id) == answer.trace_id))
-    kept = [
-        {**one, "title": DELETED_TITLE, "quote": ""} for one in answer.citations if one["document_id"] == document_id
-    ]
+    kept = [_blanked(one) for one in answer.citations if one["document_id"] == document_id]
     answer.text, answer.citations, answer.trace_id, answer.state = WITHDRAWN, kept, None, "nothing_found"
     session.add(answer)
 

@@ -29,7 +29,9 @@ def test_packages_hold_no_code() -> None:
     for path in (ROOT / "app").rglob("__init__.py"):
         if path.parent != ROOT / "app":
             body = ast.parse(path.read_text(encoding="utf-8")).body
-            assert all(isinstance(node, ast.Expr) for node in body), path
+            names = {ROOT / "app" / "models"}  # hands out its tables, and does nothing else
+            allowed = (ast.Expr, ast.ImportFrom, ast.Assign) if path.parent in names else (ast.Expr,)
+            assert all(isinstance(node, allowed) for node in body), path
 
 
 def test_the_tables_name_what_is_there() -> None:

@@ -253,6 +253,46 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_documents_status'), ['status'], unique=False)
         batch_op.create_index(batch_op.f('ix_documents_user_id'), ['user_id'], unique=False)
 
+    op.create_table('drafts',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('artist_id', sa.String(length=36), nullable=True),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+    sa.Column('title', sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+    sa.Column('text', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('sources', sa.JSON(), nullable=False),
+    sa.Column('body', sa.JSON(), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('updated', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['artist_id'], ['artists.id'], name=op.f('fk_drafts_artist_id_artists'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_drafts_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_drafts'))
+    )
+    with op.batch_alter_table('drafts', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_drafts_artist_id'), ['artist_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_drafts_updated'), ['updated'], unique=False)
+        batch_op.create_index(batch_op.f('ix_drafts_user_id'), ['user_id'], unique=False)
+
+    op.create_table('growth_figures',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('artist_id', sa.String(length=36), nullable=True),
+    sa.Column('metric', sqlmodel.sql.sqltypes.AutoString(length=20), nullable=False),
+    sa.Column('platform', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('value', sa.Numeric(precision=18, scale=2), nullable=False),
+    sa.Column('currency', sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+    sa.Column('source', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['artist_id'], ['artists.id'], name=op.f('fk_growth_figures_artist_id_artists'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_growth_figures_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_growth_figures'))
+    )
+    with op.batch_alter_table('growth_figures', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_growth_figures_artist_id'), ['artist_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_growth_figures_day'), ['day'], unique=False)
+        batch_op.create_index(batch_op.f('ix_growth_figures_user_id'), ['user_id'], unique=False)
+
     op.create_table('handovers',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
     sa.Column('artist_id', sa.String(length=36), nullable=False),
@@ -268,6 +308,70 @@ def upgrade() -> None:
     with op.batch_alter_table('handovers', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_handovers_from_user_id'), ['from_user_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_handovers_to_user_id'), ['to_user_id'], unique=False)
+
+    op.create_table('plans',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('artist_id', sa.String(length=36), nullable=True),
+    sa.Column('title', sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+    sa.Column('template', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+    sa.Column('goal', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('target_date', sa.Date(), nullable=False),
+    sa.Column('status', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+    sa.Column('body', sa.JSON(), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('updated', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['artist_id'], ['artists.id'], name=op.f('fk_plans_artist_id_artists'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_plans_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_plans'))
+    )
+    with op.batch_alter_table('plans', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_plans_artist_id'), ['artist_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_plans_updated'), ['updated'], unique=False)
+        batch_op.create_index(batch_op.f('ix_plans_user_id'), ['user_id'], unique=False)
+
+    op.create_table('profile_notes',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('artist_id', sa.String(length=36), nullable=True),
+    sa.Column('text', sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+    sa.Column('digest', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+    sa.Column('status', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+    sa.Column('message_id', sa.Integer(), nullable=True),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('updated', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['artist_id'], ['artists.id'], name=op.f('fk_profile_notes_artist_id_artists'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_profile_notes_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_profile_notes'))
+    )
+    with op.batch_alter_table('profile_notes', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_profile_notes_artist_id'), ['artist_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_profile_notes_digest'), ['digest'], unique=False)
+        batch_op.create_index(batch_op.f('ix_profile_notes_user_id'), ['user_id'], unique=False)
+
+    op.create_table('share_links',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('artist_id', sa.String(length=36), nullable=True),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(length=20), nullable=False),
+    sa.Column('object_id', sqlmodel.sql.sqltypes.AutoString(length=40), nullable=True),
+    sa.Column('body', sa.JSON(), nullable=False),
+    sa.Column('title', sqlmodel.sql.sqltypes.AutoString(length=300), nullable=False),
+    sa.Column('secret_sha256', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+    sa.Column('expires', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('revoked', sa.Boolean(), nullable=False),
+    sa.Column('opened', sa.Integer(), nullable=False),
+    sa.Column('last_opened', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['artist_id'], ['artists.id'], name=op.f('fk_share_links_artist_id_artists'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_share_links_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_share_links')),
+    sa.UniqueConstraint('secret_sha256', name=op.f('uq_share_links_secret_sha256'))
+    )
+    with op.batch_alter_table('share_links', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_share_links_artist_id'), ['artist_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_share_links_object_id'), ['object_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_share_links_user_id'), ['user_id'], unique=False)
 
     op.create_table('traces',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
@@ -301,6 +405,42 @@ def upgrade() -> None:
     with op.batch_alter_table('chunks', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_chunks_document_id'), ['document_id'], unique=False)
 
+    op.create_table('document_insights',
+    sa.Column('document_id', sa.String(length=36), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('stamp', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(length=30), nullable=False),
+    sa.Column('facts', sa.JSON(), nullable=False),
+    sa.Column('clauses', sa.JSON(), nullable=False),
+    sa.Column('warnings', sa.JSON(), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['document_id'], ['documents.id'], name=op.f('fk_document_insights_document_id_documents'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('document_id', name=op.f('pk_document_insights'))
+    )
+    op.create_table('important_dates',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('user_id', sa.String(length=36), nullable=False),
+    sa.Column('artist_id', sa.String(length=36), nullable=True),
+    sa.Column('document_id', sa.String(length=36), nullable=True),
+    sa.Column('key', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+    sa.Column('label', sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('rule', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('page', sa.Integer(), nullable=True),
+    sa.Column('quote', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('status', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['artist_id'], ['artists.id'], name=op.f('fk_important_dates_artist_id_artists'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['document_id'], ['documents.id'], name=op.f('fk_important_dates_document_id_documents'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_important_dates_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_important_dates')),
+    sa.UniqueConstraint('user_id', 'key', name=op.f('uq_important_dates_user_id_key'))
+    )
+    with op.batch_alter_table('important_dates', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_important_dates_artist_id'), ['artist_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_important_dates_document_id'), ['document_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_important_dates_user_id'), ['user_id'], unique=False)
+
     op.create_table('messages',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('conversation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -310,6 +450,7 @@ def upgrade() -> None:
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(length=16), nullable=True),
     sa.Column('citations', sa.JSON(), nullable=False),
     sa.Column('trace_id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+    sa.Column('milliseconds', sa.Integer(), nullable=True),
     sa.Column('rating', sa.Integer(), nullable=True),
     sa.Column('feedback', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('replaced_by', sa.Integer(), nullable=True),
@@ -320,6 +461,48 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('messages', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_messages_conversation_id'), ['conversation_id'], unique=False)
+
+    op.create_table('plan_proposals',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('plan_id', sa.String(length=36), nullable=False),
+    sa.Column('message_id', sa.Integer(), nullable=True),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(length=20), nullable=False),
+    sa.Column('step_key', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=True),
+    sa.Column('change', sa.JSON(), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('status', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['plan_id'], ['plans.id'], name=op.f('fk_plan_proposals_plan_id_plans'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_plan_proposals'))
+    )
+    with op.batch_alter_table('plan_proposals', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_plan_proposals_plan_id'), ['plan_id'], unique=False)
+
+    op.create_table('plan_steps',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('plan_id', sa.String(length=36), nullable=False),
+    sa.Column('key', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('title', sqlmodel.sql.sqltypes.AutoString(length=300), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('owner', sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+    sa.Column('effort', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+    sa.Column('due', sa.Date(), nullable=False),
+    sa.Column('depends_on', sa.JSON(), nullable=False),
+    sa.Column('sources', sa.JSON(), nullable=False),
+    sa.Column('unknown', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('status', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+    sa.Column('snoozed_until', sa.Date(), nullable=True),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('edited', sa.JSON(), nullable=False),
+    sa.Column('body', sa.JSON(), nullable=False),
+    sa.Column('updated', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['plan_id'], ['plans.id'], name=op.f('fk_plan_steps_plan_id_plans'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_plan_steps')),
+    sa.UniqueConstraint('plan_id', 'key', name=op.f('uq_plan_steps_plan_id_key'))
+    )
+    with op.batch_alter_table('plan_steps', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_plan_steps_plan_id'), ['plan_id'], unique=False)
 
     op.create_table('revisions',
     sa.Column('document_id', sa.String(length=36), nullable=False),
@@ -342,16 +525,46 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['document_id'], ['documents.id'], name=op.f('fk_revisions_document_id_documents'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('document_id', name=op.f('pk_revisions'))
     )
+    op.create_table('step_comments',
+    sa.Column('id', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('step_id', sa.String(length=36), nullable=False),
+    sa.Column('text', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('created', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['step_id'], ['plan_steps.id'], name=op.f('fk_step_comments_step_id_plan_steps'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_step_comments'))
+    )
+    with op.batch_alter_table('step_comments', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_step_comments_step_id'), ['step_id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('step_comments', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_step_comments_step_id'))
+
+    op.drop_table('step_comments')
     op.drop_table('revisions')
+    with op.batch_alter_table('plan_steps', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_plan_steps_plan_id'))
+
+    op.drop_table('plan_steps')
+    with op.batch_alter_table('plan_proposals', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_plan_proposals_plan_id'))
+
+    op.drop_table('plan_proposals')
     with op.batch_alter_table('messages', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_messages_conversation_id'))
 
     op.drop_table('messages')
+    with op.batch_alter_table('important_dates', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_important_dates_user_id'))
+        batch_op.drop_index(batch_op.f('ix_important_dates_document_id'))
+        batch_op.drop_index(batch_op.f('ix_important_dates_artist_id'))
+
+    op.drop_table('important_dates')
+    op.drop_table('document_insights')
     with op.batch_alter_table('chunks', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_chunks_document_id'))
 
@@ -361,11 +574,41 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_traces_artist_id'))
 
     op.drop_table('traces')
+    with op.batch_alter_table('share_links', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_share_links_user_id'))
+        batch_op.drop_index(batch_op.f('ix_share_links_object_id'))
+        batch_op.drop_index(batch_op.f('ix_share_links_artist_id'))
+
+    op.drop_table('share_links')
+    with op.batch_alter_table('profile_notes', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_profile_notes_user_id'))
+        batch_op.drop_index(batch_op.f('ix_profile_notes_digest'))
+        batch_op.drop_index(batch_op.f('ix_profile_notes_artist_id'))
+
+    op.drop_table('profile_notes')
+    with op.batch_alter_table('plans', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_plans_user_id'))
+        batch_op.drop_index(batch_op.f('ix_plans_updated'))
+        batch_op.drop_index(batch_op.f('ix_plans_artist_id'))
+
+    op.drop_table('plans')
     with op.batch_alter_table('handovers', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_handovers_to_user_id'))
         batch_op.drop_index(batch_op.f('ix_handovers_from_user_id'))
 
     op.drop_table('handovers')
+    with op.batch_alter_table('growth_figures', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_growth_figures_user_id'))
+        batch_op.drop_index(batch_op.f('ix_growth_figures_day'))
+        batch_op.drop_index(batch_op.f('ix_growth_figures_artist_id'))
+
+    op.drop_table('growth_figures')
+    with op.batch_alter_table('drafts', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_drafts_user_id'))
+        batch_op.drop_index(batch_op.f('ix_drafts_updated'))
+        batch_op.drop_index(batch_op.f('ix_drafts_artist_id'))
+
+    op.drop_table('drafts')
     with op.batch_alter_table('documents', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_documents_user_id'))
         batch_op.drop_index(batch_op.f('ix_documents_status'))
