@@ -20,7 +20,7 @@ from app.retrievers.rules import direct_reason
 from app.services.citations import CitationFilter
 from app.services.conflicts import Conflict, conflicts, note, unsaid
 from app.services.extractive import candidates, compose, without_titles
-from app.services.prompts import Source, Turn, build_prompt, fitting, label_sources
+from app.services.prompts import PERSONA, Source, Turn, build_prompt, fitting, label_sources
 from app.services.shapes import State
 from app.services.usage import Grant
 
@@ -70,10 +70,13 @@ class Answerer:
         history: Sequence[Turn] = (),
         budget_tokens: int = 6000,
         grant: Grant | None = None,
+        persona: str = PERSONA,
+        about: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._model, self._encoder = model, encoder
         self.history = history
         self._profile, self._budget = profile, budget_tokens
+        self._persona, self._about = persona, about
         self._grant, self._why = grant, grant.why if grant else None
         self.draft = Draft(Retrieval([]), [], grant=grant)
         self._conflicts: list[Conflict] = []
@@ -169,6 +172,8 @@ class Answerer:
             conflicts=[conflict.as_text() for conflict in self._conflicts],
             direct=direct,
             budget_tokens=self._budget,
+            persona=self._persona,
+            about=self._about,
         )
         checker = CitationFilter(source.label for source in sources)
         self.draft.cited = checker.cited

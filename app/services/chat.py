@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -37,6 +37,9 @@ from app.services.watch import SessionWatch, Watched
 FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
 SHARE_FOR_SOURCES = 0.6  # of the model's context; the rest is for history, rules and the answer
 
+# What a prompt may know beside profile and sources: asked with the artist (None: all), a section's title and text, or None.
+About = Callable[[Principal, str | None], tuple[str, str] | None]
+
 
 class ChatService(ConversationService):
     """`ask` is the one path of every chat: REST, Gradio, the command line and notebooks."""
@@ -49,12 +52,13 @@ class ChatService(ConversationService):
         model: ModelSlot,
         encoder: EmbeddingModel | None,
         watch: SessionWatch,
+        about: Sequence[About] = (),
         **conversations: Any,
     ) -> None:
         super().__init__(**conversations)
         self._admission, self._watch = Admission(settings.quotas), watch
         self._settings, self._search, self._profiles = settings, search, profiles
-        self._model, self.encoder = model, encoder
+        self._model, self.encoder, self._about = model, encoder, about
         self._next = Suggestions()
 
     def writing(self) -> int:
@@ -187,6 +191,7 @@ class ChatService(ConversationService):
             profile=self._profiles.as_text(principal),
             history=self.turns(principal, conversation.id, question.id, artist_id),
             budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
+            about=[section for one in self._about if (section := one(principal, artist_id)) is not None],
         )
         return scope, conversation, question, answerer
 

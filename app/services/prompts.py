@@ -90,15 +90,18 @@ def build_prompt(
     conflicts: Sequence[str] = (),
     direct: bool = False,
     budget_tokens: int = 6000,
+    persona: str = PERSONA,
+    about: Sequence[tuple[str, str]] = (),
 ) -> list[ChatMessage]:
     """Messages for the language model: persona and rules, then sections kept apart.
 
-    The lowest-ranked sources are left out when all would exceed `budget_tokens` (about four characters each).
+    `about` are further sections of what is known about the user, title and text. The lowest-ranked sources are left out when all would exceed `budget_tokens` (about four characters each).
     """
-    system = f"{PERSONA}\n\n{DIRECT_RULES if direct else RULES}"
+    system = f"{persona}\n\n{DIRECT_RULES if direct else RULES}"
     sections = [
         ("Today", today.strftime("%A, %d %B %Y").replace(" 0", " ")),
         ("Who asks", _quoted(profile) or "Nothing is known about the user yet."),
+        *((title, _quoted(text)) for title, text in about if text),
     ]
     if not direct:
         kept = fitting(sources, question=question, profile=profile, budget_tokens=budget_tokens)
