@@ -95,7 +95,8 @@ def build_prompt(
 ) -> list[ChatMessage]:
     """Messages for the language model: persona and rules, then sections kept apart.
 
-    `about` are further sections of what is known about the user, title and text. The lowest-ranked sources are left out when all would exceed `budget_tokens` (about four characters each).
+    `about` are further sections of what is known about the user, title and text. The lowest-ranked sources are left out
+    when all would exceed `budget_tokens` (about four characters each).
     """
     system = f"{persona}\n\n{DIRECT_RULES if direct else RULES}"
     sections = [
