@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -95,12 +95,14 @@ class SharedCommits:
 
     def _together(self, units: list[_Unit]) -> bool:
         """False where the database itself failed: what became of the transaction nobody knows, and nothing of it stands."""
+        alone = len(units) == 1
         with self._begin() as session:
             try:
                 for unit in units:
                     try:
-                        with session.begin_nested():
+                        with nullcontext() if alone else session.begin_nested():
                             unit.result = unit.context.run(unit.work, session)
+                            session.flush()
                     except IntegrityError as error:
                         unit.error = error
                     except DBAPIError:
@@ -108,6 +110,8 @@ class SharedCommits:
                     except Exception as error:  # whoever asked for it gets it
                         unit.error = error
                     session.expunge_all()  # the next one reads for itself
+                    if alone and unit.error is not None:
+                        session.rollback()
                 session.commit()
             except DBAPIError:
                 session.rollback()

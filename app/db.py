@@ -44,6 +44,7 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._turn = threading.Lock()
         self.deleted = threading.Event()
+        self._look = threading.local()  # the session that this thread's reads share, where it is `looking`
         self._shared = SharedCommits(self._writing, self._begun) if self.is_sqlite else None
         self.sign_ins = 0
         try:
@@ -61,6 +62,7 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A unit of work that takes the write lock at its start, and commits when the block ends without an exception."""
+        self._look_again()
         with self._writing(), self._begun() as session:
             before = self.sign_ins
             yield session
@@ -86,6 +88,7 @@ class Database:
         """`work(session)` as a unit of work that is committed when this returns; on SQLite in one transaction with those of
         other threads that wait to write. `work` makes what it adds itself: it may be called a second time.
         """
+        self._look_again()
         if self._shared is not None:
             before = self.sign_ins
             try:
@@ -112,8 +115,35 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A unit of work that only reads: on SQLite it never waits for a writer. Nothing is committed."""
-        with Session(self.engine, expire_on_commit=False) as session:
-            yield session
+        shared = getattr(self._look, "session", None)
+        if shared is None:
+            with Session(self.engine, expire_on_commit=False) as session:
+                yield session
+            return
+        try:
+            yield shared
+        except BaseException:  # PostgreSQL takes no further statement in a transaction that failed
+            shared.close()
+            raise
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """What this thread reads within the block is one unit of work: of one moment, and cheaper than many (a question
+        through the page began 26 transactions). Whatever it writes meanwhile ends the unit, and later reads see it.
+        """
+        if getattr(self._look, "session", None) is not None:
+            yield
+            return
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            self._look.session = session
+            try:
+                yield
+            finally:
+                self._look.session = None
+
+    def _look_again(self) -> None:
+        if (shared := getattr(self._look, "session", None)) is not None:
+            shared.close()  # it begins anew with the next read; what was read stays readable
 
     def ping(self) -> None:
         """Raise `Unavailable` unless the database answers."""

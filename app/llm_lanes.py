@@ -44,6 +44,7 @@ class Lanes:
         """Closes this event loop's connections; a later call opens new ones."""
         lane = self._lanes.pop(asyncio.get_running_loop(), None)
         if lane:
+            await lane.wire.aclose()
             await lane.client.close()
             await lane.keeper.aclose()
 

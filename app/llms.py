@@ -25,7 +25,17 @@ from app.llm_breaker import (
     failures,
     pause_before_retry,
 )
-from app.llm_client import Answer, Call, Lane, begin_answer, close_with_loop, key_of, open_client, told_tokens
+from app.llm_client import (
+    Answer,
+    Call,
+    Lane,
+    begin_answer,
+    close_with_loop,
+    key_of,
+    open_client,
+    open_wire,
+    short_answer,
+)
 from app.llm_lanes import Lanes
 
 if TYPE_CHECKING:
@@ -153,11 +163,8 @@ class ChatModel:
         call = call or Call()
 
         async def attempt() -> str:
-            llm = (await self._named()).llm
-            # A copy, because LlamaIndex lets the model's own max_tokens override a call's; it shares the client.
-            reply = await llm.model_copy(update={"max_tokens": max_tokens}).achat(messages)
-            call.told = told_tokens(getattr(reply.raw, "usage", None))
-            return reply.message.content or ""
+            text, call.told = await short_answer(await self._named(), messages, max_tokens)
+            return text
 
         async with self._noted(call, messages):
             started = asyncio.get_running_loop().time()
@@ -285,7 +292,9 @@ class ChatModel:
 
     def _open_lane(self) -> Lane:
         client = open_client(self._settings)
-        return Lane(client, PROVIDERS[self.provider](self._settings, self.model, client), close_with_loop(client))
+        wire = open_wire(self._settings, client)
+        llm = PROVIDERS[self.provider](self._settings, self.model, client)
+        return Lane(client, wire, llm, close_with_loop(client, wire))
 
     def _log_answer(self, started: float, deltas: int) -> None:
         milliseconds = round((asyncio.get_running_loop().time() - started) * 1000)

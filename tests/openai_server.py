@@ -43,6 +43,7 @@ class Recorded:
     path: str
     body: Body
     headers: dict[str, str]
+    client: int = 0  # the port it came from: another connection is another port
 
 
 class OpenAIServer:
@@ -173,7 +174,8 @@ class OpenAIServer:
         """The recorded body, and the refusal the script or the key asks for."""
         raw = await request.body()
         body = json.loads(raw) if raw else {}
-        self.requests.append(Recorded(request.url.path, body, dict(request.headers)))
+        port = request.client.port if request.client else 0
+        self.requests.append(Recorded(request.url.path, body, dict(request.headers), port))
         script = self._script
         if script.key is not None and request.headers.get("authorization") != f"Bearer {script.key}":
             return body, _error(401, "invalid_api_key", f"Incorrect key: {request.headers.get('authorization')}")

@@ -267,3 +267,37 @@ def test_a_silent_postgresql_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
 
 def test_ping_answers(db: Database) -> None:
     db.ping()
+
+
+def test_reads_of_one_look_are_of_one_moment_until_this_thread_writes(db: Database) -> None:
+    with db.looking():
+        assert keys(db) == []
+        other = threading.Thread(target=add, args=(db, "theirs"))
+        other.start()
+        other.join()
+        assert keys(db) == []
+        add(db, "mine")
+        assert keys(db) == ["mine", "theirs"]
+        db.together(lambda session: session.add(Stamp(key="more", value="1")))
+        assert keys(db) == ["mine", "more", "theirs"]
+    add(db, "later")
+    assert keys(db) == ["later", "mine", "more", "theirs"]
+
+
+def test_what_was_read_in_a_look_stays_readable(db: Database) -> None:
+    add(db, "a")
+    with db.looking():
+        with db.looking(), db.reading() as session:
+            row = session.get_one(Stamp, "a")
+        with db.reading() as session:
+            assert session.get_one(Stamp, "a") is row
+        add(db, "b")
+        assert (row.key, row.value) == ("a", "1")
+    assert row.value == "1"
+
+
+def test_a_read_that_fails_does_not_spoil_the_look(db: Database) -> None:
+    with db.looking():
+        with pytest.raises(OperationalError), db.reading() as session:
+            session.execute(text("SELECT nothing FROM nowhere"))
+        assert keys(db) == []

@@ -193,6 +193,17 @@ def test_an_answer_read_to_its_end_is_not_counted_as_stopped(openai_server: Open
     assert not soon(lambda: openai_server.closed > 0, seconds=0.1)
 
 
+def test_the_connection_of_a_finished_answer_serves_the_next(openai_server: OpenAIServer) -> None:
+    async def twice() -> list[str]:
+        model = make(openai_server)
+        said = ["".join([delta async for delta in model.stream(QUESTION)]) for _ in range(2)]
+        await model.complete(QUESTION, seconds=5, max_tokens=5)
+        return said
+
+    asyncio.run(twice())
+    assert len({request.client for request in openai_server.chats}) == 1
+
+
 def test_a_call_that_the_breaker_refuses_is_noted_as_failed(openai_server: OpenAIServer) -> None:
     openai_server.script(status=500)
     model, call = make(openai_server, breaker_failures=1), Call()

@@ -34,8 +34,11 @@ class ArtistService:
     def __init__(self, db: Database, audit: AuditLog, documents: DocumentService) -> None:
         self._db, self._audit, self._documents = db, audit, documents
 
-    def list(self, principal: Principal, *, limit: int = 50, after: str | None = None) -> Listing[ArtistPublic]:
-        """The principal's own artists, oldest first: the one that came with the account leads."""
+    def list(
+        self, principal: Principal, *, limit: int = 50, after: str | None = None, counted: bool = True
+    ) -> Listing[ArtistPublic]:
+        """The principal's own artists, oldest first: the one that came with the account leads. `counted`: with the number of
+        their documents."""
         limit = max(1, min(limit, 200))
         query = select(Artist).where(Artist.user_id == principal.user_id)
         with self._refusing(principal, "artist.list", after), self._db.reading() as session:
@@ -48,10 +51,10 @@ class ArtistService:
                     | ((col(Artist.created) == last.created) & (col(Artist.id) > last.id))
                 )
             rows = session.exec(query.order_by(col(Artist.created), col(Artist.id)).limit(limit + 1)).all()
-            counted = select(Document.artist_id, func.count()).where(
+            documents = select(Document.artist_id, func.count()).where(
                 col(Document.artist_id).in_([row.id for row in rows]), Document.status != DELETING
             )
-            counts = dict(session.exec(counted.group_by(col(Document.artist_id))).all())
+            counts = dict(session.exec(documents.group_by(col(Document.artist_id))).all()) if counted else {}
         following = rows[limit - 1].id if len(rows) > limit else None
         items = [one.model_copy(update={"documents": counts.get(one.id, 0)}) for one in _public(rows[:limit])]
         return Listing(items=items, next=following)

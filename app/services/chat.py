@@ -83,7 +83,7 @@ class ChatService(ConversationService):
         closes the generator: the provider's stream is closed and what came is kept as `partial`.
         """
         grant = await self._model.grant()
-        scope, conversation, question, answerer = await asyncio.to_thread(self._prepare, principal, request, grant)
+        scope, conversation, question, answerer = await asyncio.to_thread(self._prepared, principal, request, grant)
         answer: Message | None = None
         opening: asyncio.Future[Message] | None = None
         try:
@@ -175,6 +175,12 @@ class ChatService(ConversationService):
         if request.conversation not in (None, place):
             raise NotFound("There is no such message in this conversation.")
         return request.model_copy(update={"conversation": place})
+
+    def _prepared(
+        self, principal: Principal, request: AskRequest, grant: Grant
+    ) -> tuple[Scope, Conversation, Message, Answerer]:
+        with self._db.looking():
+            return self._prepare(principal, request, grant)
 
     def _prepare(
         self, principal: Principal, request: AskRequest, grant: Grant

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import true
+from sqlalchemy import true, update
 from sqlmodel import Session, col, select
 
 from app.db import Database
@@ -218,9 +218,7 @@ class ConversationService:
         return message
 
     def _touch(self, session: Session, conversation: Conversation) -> None:
-        if (row := session.get(Conversation, conversation.id)) is not None:
-            row.updated = now()
-            session.add(row)
+        session.execute(update(Conversation).where(col(Conversation.id) == conversation.id).values(updated=now()))
 
     def _get(self, session: Session, principal: Principal, conversation_id: str) -> Conversation:
         conversation = session.get(Conversation, number(conversation_id))

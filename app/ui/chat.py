@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
@@ -24,6 +24,9 @@ from app.ui.shared import PRIVATE, Updates, first, header, in_thread, principal_
 from app.ui.side import Side, build_side, conversations_shown
 from app.ui.streaming import Progress, progress
 from app.ui.upload import STARTED, drop_area
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 WELCOME = (
     '<div class="welcome"><h1>Ask your manager</h1>'
@@ -114,20 +117,16 @@ class ChatHandlers:
     """One per page. Each asks who is asking, calls a service with it, and says what to show."""
 
     def __init__(self, services: Services, page: ChatPage) -> None:
-        self._chat, self._documents, self._artists, self._page = (
-            services.chat,
-            services.documents,
-            services.artists,
-            page,
-        )
+        self._chat, self._documents, self._artists = services.chat, services.documents, services.artists
+        self._page, self._looking = page, services.db.looking
 
     async def shown(self, said: str | None, request: gr.Request) -> Updates:
         principal = principal_of(request)
-        return await in_thread(self._view, principal, Said.read(said))
+        return await in_thread(self._look, self._view, principal, Said.read(said))
 
     async def listed(self, said: str | None, request: gr.Request) -> Updates:
         principal = principal_of(request)
-        return await in_thread(self._list, principal, Said.read(said))
+        return await in_thread(self._look, self._list, principal, Said.read(said))
 
     async def uploaded(self, request: gr.Request) -> Updates:
         principal = principal_of(request)
@@ -135,11 +134,11 @@ class ChatHandlers:
 
     async def ask(self, text: str, said: str | None, request: gr.Request) -> AsyncGenerator[Updates, None]:
         principal, known = principal_of(request), Said.read(said)
-        begun = await in_thread(self._begin, principal, text, known)
+        begun = await in_thread(self._look, self._begin, principal, text, known)
         if begun is None:
             yield {self._page.question: ""}
             return
-        yield await in_thread(self._running, principal, known, begun)
+        yield await in_thread(self._look, self._running, principal, known, begun)
         try:
             async with aclosing(progress(self._chat.ask(principal, begun.request))) as steps:
                 async for seen in steps:
@@ -147,7 +146,11 @@ class ChatHandlers:
         except AppError:  # nothing was kept: the words go back to where they were typed
             yield await in_thread(self._taken_back, principal, known, begun)
             raise
-        yield await in_thread(self._ended, principal, known, begun)
+        yield await in_thread(self._look, self._ended, principal, known, begun)
+
+    def _look(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._looking():
+            return work(*args, **kwargs)
 
     def _begin(self, principal: Principal, text: str, said: Said) -> _Begun | None:
         """The conversation to answer in, made now if there is none, so that Stop knows it from the start; about whom it
@@ -259,7 +262,7 @@ class ChatHandlers:
         return conversation_rows(messages, suggestions)
 
     def _about(self, principal: Principal, chosen: ConversationPublic | None, artist_id: str | None = None) -> str:
-        artists, _ = first(partial(self._artists.list, principal), ROSTER)
+        artists, _ = first(partial(self._artists.list, principal, counted=False), ROSTER)
         return about_html(artists, chosen.artist_id if chosen else artist_id, chosen.id if chosen else None)
 
     def _hint(self, principal: Principal) -> Any:
