@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from app.models.base import json_column, new_id, now, owned_by
+from app.models.base import empty_dict, empty_list, json_column, new_id, now, owned_by
 from app.models.plans import PROPOSED
 
 
@@ -21,8 +21,8 @@ class Draft(SQLModel, table=True):
     kind: str = Field(max_length=40)
     title: str = Field(default="", max_length=200)
     text: str = ""
-    sources: list[dict[str, Any]] = Field(default_factory=list, sa_column=json_column())
-    body: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    sources: list[dict[str, Any]] = Field(default_factory=empty_list, sa_column=json_column())
+    body: dict[str, Any] = Field(default_factory=empty_dict, sa_column=json_column())
     created: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now, index=True)
 

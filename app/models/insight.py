@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, String
 from sqlmodel import Field, SQLModel
 
-from app.models.base import json_column, now
+from app.models.base import empty_list, json_column, now
 
 
 class DocumentInsight(SQLModel, table=True):
@@ -25,7 +25,7 @@ class DocumentInsight(SQLModel, table=True):
     version: int
     stamp: str = Field(max_length=60)
     kind: str = Field(default="other", max_length=30)
-    facts: list[dict[str, Any]] = Field(default_factory=list, sa_column=json_column())
-    clauses: list[dict[str, Any]] = Field(default_factory=list, sa_column=json_column())
-    warnings: list[dict[str, Any]] = Field(default_factory=list, sa_column=json_column())
+    facts: list[dict[str, Any]] = Field(default_factory=empty_list, sa_column=json_column())
+    clauses: list[dict[str, Any]] = Field(default_factory=empty_list, sa_column=json_column())
+    warnings: list[dict[str, Any]] = Field(default_factory=empty_list, sa_column=json_column())
     created: datetime = Field(default_factory=now)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from app.models.base import json_column, new_id, now, owned_by
+from app.models.base import empty_dict, empty_list, json_column, new_id, now, owned_by
 
 OPEN, DONE, SNOOZED, DROPPED = "open", "done", "snoozed", "dropped"
 PROPOSED, ACCEPTED, DECLINED = "proposed", "accepted", "declined"
@@ -26,7 +26,7 @@ class Plan(SQLModel, table=True):
     goal: str = ""
     target_date: date
     status: str = Field(default=OPEN, max_length=10)
-    body: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    body: dict[str, Any] = Field(default_factory=empty_dict, sa_column=json_column())
     created: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now, index=True)
 
@@ -46,14 +46,14 @@ class PlanStep(SQLModel, table=True):
     owner: str = Field(default="", max_length=100)
     effort: str = Field(default="", max_length=60)
     due: date
-    depends_on: list[str] = Field(default_factory=list, sa_column=json_column())
-    sources: list[dict[str, Any]] = Field(default_factory=list, sa_column=json_column())  # as citations
+    depends_on: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    sources: list[dict[str, Any]] = Field(default_factory=empty_list, sa_column=json_column())  # as citations
     unknown: str = ""  # what must be found out to do it
     status: str = Field(default=OPEN, max_length=10)
     snoozed_until: date | None = None
     done_at: datetime | None = None
-    edited: list[str] = Field(default_factory=list, sa_column=json_column())
-    body: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())  # lead time and where it is from
+    edited: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    body: dict[str, Any] = Field(default_factory=empty_dict, sa_column=json_column())  # lead time and where it is from
     updated: datetime = Field(default_factory=now)
     __table_args__ = (UniqueConstraint("plan_id", "key"),)
 
@@ -75,7 +75,7 @@ class PlanProposal(SQLModel, table=True):
     message_id: int | None = None  # of the answer that proposed it
     kind: str = Field(max_length=20)
     step_key: str | None = Field(default=None, max_length=60)
-    change: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    change: dict[str, Any] = Field(default_factory=empty_dict, sa_column=json_column())
     reason: str = ""
     status: str = Field(default=PROPOSED, max_length=10)
     created: datetime = Field(default_factory=now)

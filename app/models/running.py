@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from app.models.base import Number, new_id, now, owned_by
+from app.models.base import Number, empty_dict, empty_list, new_id, now, owned_by
 
 
 class Turn(SQLModel, table=True):
@@ -19,7 +19,7 @@ class Turn(SQLModel, table=True):
     holder: str = Field(default="", max_length=36)
     held_until: datetime | None = None
     finished: datetime | None = None
-    found: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    found: dict[str, int] = Field(default_factory=empty_dict, sa_column=Column(JSON, nullable=False))
 
 
 class Stamp(SQLModel, table=True):
@@ -113,5 +113,5 @@ class AuditEvent(SQLModel, table=True):
     object_id: str | None = Field(default=None, max_length=60)
     question_digest: str | None = Field(default=None, max_length=64)
     request_id: str = Field(default="-", max_length=36)
-    reads: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    reads: list[dict[str, Any]] = Field(default_factory=empty_list, sa_column=Column(JSON, nullable=False))
     __table_args__ = ({"sqlite_autoincrement": True},)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from app.models.base import json_column, new_id, now, owned_by
+from app.models.base import empty_dict, json_column, new_id, now, owned_by
 
 
 class ShareLink(SQLModel, table=True):
@@ -20,7 +20,7 @@ class ShareLink(SQLModel, table=True):
     artist_id: str | None = Field(default=None, sa_column=owned_by("artists.id", nullable=True))
     kind: str = Field(max_length=20)  # plan | answer | conversation | clauses
     object_id: str | None = Field(default=None, max_length=40, index=True)
-    body: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    body: dict[str, Any] = Field(default_factory=empty_dict, sa_column=json_column())
     title: str = Field(default="", max_length=300)
     secret_sha256: str = Field(unique=True, max_length=64)
     expires: datetime

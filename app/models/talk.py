@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
-from app.models.base import Number, new_id, now, owned_by
+from app.models.base import Number, empty_dict, empty_list, new_id, now, owned_by
 
 
 class Conversation(SQLModel, table=True):
@@ -32,7 +32,7 @@ class Message(SQLModel, table=True):
     text: str = ""
     intent: str | None = Field(default=None, max_length=10)
     state: str | None = Field(default=None, max_length=16)
-    citations: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    citations: list[dict[str, Any]] = Field(default_factory=empty_list, sa_column=Column(JSON, nullable=False))
     trace_id: str | None = Field(default=None, max_length=36)
     milliseconds: int | None = None  # of an answer: from the question to its last word
     rating: int | None = None
@@ -49,5 +49,5 @@ class Trace(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True, max_length=36)
     user_id: str = Field(sa_column=owned_by("users.id"))
     artist_id: str | None = Field(default=None, sa_column=owned_by("artists.id", nullable=True))
-    body: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    body: dict[str, Any] = Field(default_factory=empty_dict, sa_column=Column(JSON, nullable=False))
     created: datetime = Field(default_factory=now)

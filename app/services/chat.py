@@ -151,9 +151,6 @@ class ChatService(ConversationService):
             )
 
     async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
-        earlier = [turn.text for turn in answerer.history if turn.role == "user"]
-        alone = standalone(question, earlier) or question
-        scope = await asyncio.to_thread(self._search.naming, scope, alone)
         router = build_router(
             lambda intent: self._search.retriever(scope, intent),
             self._search.selector(
@@ -180,7 +177,10 @@ class ChatService(ConversationService):
         self, principal: Principal, request: AskRequest, grant: Grant
     ) -> tuple[Scope, Conversation, Message, Answerer]:
         with self._db.looking():
-            return self._prepare(principal, request, grant)
+            scope, conversation, question, answerer = self._prepare(principal, request, grant)
+            earlier = [turn.text for turn in answerer.history if turn.role == "user"]
+            alone = standalone(request.text, earlier) or request.text
+            return self._search.naming(scope, alone), conversation, question, answerer
 
     def _prepare(
         self, principal: Principal, request: AskRequest, grant: Grant

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -99,11 +100,16 @@ def record(session: Session, user_id: str | None, grant: Grant | None) -> Spent 
 
 def _add(session: Session, kind: type[SQLModel], key: dict[str, Any], amounts: dict[str, int]) -> None:
     """One statement, so that processes that add to the same row at once lose nothing."""
+    session.execute(_adding(kind, tuple(key), tuple(amounts), session.get_bind().dialect.name), {**key, **amounts})
+
+
+@cache
+def _adding(kind: type[SQLModel], key: tuple[str, ...], amounts: tuple[str, ...], dialect: str) -> Any:
     table: Any = kind.__table__  # type: ignore[attr-defined]
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(**key, **amounts)
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(table)
     more = {name: table.c[name] + statement.excluded[name] for name in amounts}
-    session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=more))
+    return statement.on_conflict_do_update(index_elements=key, set_=more)
 
 
 def spent_this_month(session: Session) -> Spent:

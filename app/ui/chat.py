@@ -134,11 +134,10 @@ class ChatHandlers:
 
     async def ask(self, text: str, said: str | None, request: gr.Request) -> AsyncGenerator[Updates, None]:
         principal, known = principal_of(request), Said.read(said)
-        begun = await in_thread(self._look, self._begin, principal, text, known)
+        begun, shown = await in_thread(self._look, self._begin, principal, text, known)
+        yield shown
         if begun is None:
-            yield {self._page.question: ""}
             return
-        yield await in_thread(self._look, self._running, principal, known, begun)
         try:
             async with aclosing(progress(self._chat.ask(principal, begun.request))) as steps:
                 async for seen in steps:
@@ -152,7 +151,11 @@ class ChatHandlers:
         with self._looking():
             return work(*args, **kwargs)
 
-    def _begin(self, principal: Principal, text: str, said: Said) -> _Begun | None:
+    def _begin(self, principal: Principal, text: str, said: Said) -> tuple[_Begun | None, Updates]:
+        begun = self._place(principal, text, said)
+        return begun, self._running(principal, said, begun) if begun is not None else {self._page.question: ""}
+
+    def _place(self, principal: Principal, text: str, said: Said) -> _Begun | None:
         """The conversation to answer in, made now if there is none, so that Stop knows it from the start; about whom it
         is; and its rows, as far as they stay, with the question below them."""
         asked = self._chat.question(principal, said.replaces) if said.replaces is not None else None
