@@ -1,6 +1,9 @@
 # Everything runs in .venv, which `make setup` builds; nothing else on the machine is used or changed.
 PYTHON ?= python3
 BIN := .venv/bin
+# Processes that share the test files; a file's tests stay together, with the server and the browser they use.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 BENCHMARKS := embedding_throughput retrieval_latency retrieval_quality relevance_floor precision intent reading ingestion \
 	search_during_ingestion ui_load
 
@@ -19,10 +22,10 @@ run: setup
 	$(BIN)/python -m app serve
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from app.config import Settings, load_settings, quiet_libraries
 from app.main import build_services
@@ -62,7 +63,8 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
         "from app.config import load_settings; from app.indexes.model_files import exported_folder\n"
         "s = load_settings(); [exported_folder(r, s.data) for r in s.embeddings if r.name == 'minilm']"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=300)
+    with FileLock(folder / "lock"):  # tests run in several processes
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=300)
     return folder / "models"
 
 

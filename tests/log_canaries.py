@@ -155,7 +155,7 @@ def _show(message: str) -> None:
     sys.stderr.write(message)  # found anew: pytest replaces it for every test
 
 
-_RUN: SimpleNamespace = SimpleNamespace(listener=None, hits=[])
+_RUN: SimpleNamespace = SimpleNamespace(listener=None, hits=[], told=[], workers=0)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -177,10 +177,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     listener.end()
     _RUN.hits = [f"logged by {hit}" for hit in listener.hits()]
     folder = getattr(session.config._tmp_path_factory, "_basetemp", None)  # type: ignore[attr-defined]
-    if folder is not None:
+    if folder is not None and not _RUN.workers:  # each worker has swept its own
         _RUN.hits += [f"in the file {hit}" for hit in sweep_files(folder)]
+    _RUN.hits += _RUN.told
     if _RUN.hits:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["secrets"] = _RUN.hits
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Of pytest-xdist: a worker has ended, and what it found counts for the whole run; one that broke off swept nothing."""
+    _RUN.workers += 1
+    _RUN.told += getattr(node, "workeroutput", {}).get("secrets", [f"unknown: {node.gateway.id} broke off"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 BIN = Path("/usr/lib/postgresql")
 
@@ -21,7 +22,10 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     Without either the test is skipped, or fails where CI=true.
     """
     if given := os.environ.get("DATABASE_URL_TEST"):
-        yield given
+        with FileLock(
+            Path(tempfile.gettempdir()) / "aim-database-test.lock"
+        ):  # one database, and tests in several processes
+            yield given
         return
     programs = max(BIN.glob("*/bin/initdb"), default=None, key=lambda path: int(path.parts[-3]))
     if programs is None:
