@@ -11,7 +11,7 @@ from typing import Any
 from app.services.shapes import Event
 from app.ui.format import KB_WORDS, Row, count, progress_rows
 
-UPDATE_SECONDS = 0.15  # 6-7 updates a second: one costs 0.6-1 ms of the processor (gradio.md 4.4)
+UPDATE_SECONDS = 0.18  # 5-6 updates a second: one costs 0.6-1 ms of the processor (gradio.md 4.4)
 READING = "Reading your question …"
 
 
