@@ -42,6 +42,7 @@ from app.services.model_choices import Choices, Vault
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
 from app.services.pages import PageService
+from app.services.plans.plans import PlanService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
 from app.services.samples import SampleDocuments
@@ -160,6 +161,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             model=model,
             models=ModelService(db, audit, choices, model),
             usage=UsageService(db, audit, choices),
+            plans=PlanService(db, audit, profiles),
             close=opened.pop_all().close,
         )
 
