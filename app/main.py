@@ -126,7 +126,10 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
         health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
-        chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
+        plans = PlanService(db, audit, profiles, search, model)
+        chat = ChatService(
+            settings, search, profiles, model, encoder, watch, about=[plans.as_section], plans=plans, db=db, audit=audit
+        )
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
         if seed:
@@ -161,7 +164,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             model=model,
             models=ModelService(db, audit, choices, model),
             usage=UsageService(db, audit, choices),
-            plans=PlanService(db, audit, profiles),
+            plans=plans,
             close=opened.pop_all().close,
         )
 

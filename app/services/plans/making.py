@@ -82,8 +82,12 @@ class PlanDraft:
         }
 
 
-def draft_plan(chosen: Template, goal: str, target: date, profile: ProfileShape, title: str | None = None) -> PlanDraft:
-    """Raises `AppError` 422 where a step would lie outside of the calendar of plans."""
+def draft_plan(
+    chosen: Template, goal: str, target: date, profile: ProfileShape, title: str | None = None
+) -> tuple[PlanDraft, list[StepDraft]]:
+    """The plan, and the optional steps that neither goal nor profile speaks of.
+
+    Raises `AppError` 422 where a step would lie outside of the calendar of plans."""
     wanted = goal.strip() or chosen.goal
     about = " ".join((wanted, profile.bio, profile.goals))
     picked = chosen_steps(chosen, about)
@@ -97,14 +101,16 @@ def draft_plan(chosen: Template, goal: str, target: date, profile: ProfileShape,
     unknowns = [*chosen.unknowns, *(GAPS[name] for name in chosen.needs_profile if not getattr(profile, name).strip())]
     try:
         steps = [_step(chosen, step, target, profile) for step in picked]
+        others = [_step(chosen, step, target, profile) for step in chosen.steps if step.key not in kept]
     except (ValueError, OverflowError):
         raise AppError(
             f"Choose a target date between {EARLIEST.year + 2} and {LATEST.year - 2}.", status=422, code="target_date"
         ) from None
-    return PlanDraft(
+    draft = PlanDraft(
         template=chosen, title=(title or "").strip()[:LONGEST_TITLE] or _title(chosen, wanted if goal.strip() else ""),
         goal=wanted, target_date=target, steps=steps, unknowns=unknowns, budget=_budget(chosen, wanted), notes=notes,
     )  # fmt: skip
+    return draft, others
 
 
 def _step(chosen: Template, step: TemplateStep, target: date, profile: ProfileShape) -> StepDraft:

@@ -14,9 +14,10 @@ from app.errors import Conflict, NotFound
 from app.models import Artist, Plan, PlanStep
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.model_slot import ModelSlot
 from app.services.plans.deadlines import deadlines
 from app.services.plans.making import PlanDraft, StepDraft, draft_plan
-from app.services.plans.proposals import ProposalService
+from app.services.plans.proposing import ProposingService
 from app.services.plans.records import as_dated, checked_day, checked_words, move_target, plan_row, steps_of
 from app.services.plans.shapes import (
     LONGEST_TITLE,
@@ -29,23 +30,30 @@ from app.services.plans.shapes import (
     PlanUpdate,
     TemplatePublic,
 )
+from app.services.plans.sourcing import Found, find_sources, leads_here, still_there
 from app.services.plans.templates import template, template_public, templates
+from app.services.plans.wording import ask_wording, word
 from app.services.profiles import ProfileService
+from app.services.search import SearchService
 from app.services.shapes import Listing
+from app.services.usage import Grant, record
 
+NOT_WORDED = "The language model did not answer, so the words are the template's."
 MOST_PLANS = 200  # of one user: ten artists with twenty plans each
 
 
-class PlanService(ProposalService):
+class PlanService(ProposingService):
     def __init__(
         self,
         db: Database,
         audit: AuditLog,
         profiles: ProfileService,
+        search: SearchService,
+        model: ModelSlot,
         today: Callable[[], date] = date.today,
     ) -> None:
         super().__init__(db, audit, today)
-        self._profiles = profiles
+        self._profiles, self._search, self._model = profiles, search, model
         templates()  # a template that is wrong stops the start
 
     def templates(self, principal: Principal) -> builtins.list[TemplatePublic]:  # noqa: ARG002  # as every door asks
@@ -53,9 +61,23 @@ class PlanService(ProposalService):
         return [template_public(one) for one in templates().values()]
 
     async def create(self, principal: Principal, made: PlanCreate) -> PlanPublic:
-        """A plan with all its steps. Raises `NotFound` for an unknown template or artist, `Conflict` for one plan too many."""
-        draft = await asyncio.to_thread(self._draft, principal, made)
-        return await asyncio.to_thread(self._keep, principal, made, draft)
+        """A plan with all its steps and what they rest on, in the words of the language model where there is one.
+
+        Raises `NotFound` for an unknown template or artist, `Conflict` for one plan too many.
+        """
+        draft, optional = await asyncio.to_thread(self._draft, principal, made)
+        found = await find_sources(self._search, principal, made.artist_id, [*draft.steps, *optional])
+        leads = await asyncio.to_thread(leads_here, self._db, [*draft.steps, *optional], draft.budget)
+        found.into(draft, [*draft.steps, *optional], leads)
+        grant = await self._model.grant()
+        if grant.model is not None:
+            profile = await asyncio.to_thread(self._profiles.as_text, principal)
+            wording = await ask_wording(grant.model, draft, optional, profile)
+            if wording is None:
+                draft.notes.append(NOT_WORDED)
+            else:
+                draft = word(draft, wording, optional, profile)
+        return await asyncio.to_thread(self._keep, principal, made, draft, found, grant)
 
     def list(
         self,
@@ -142,14 +164,15 @@ class PlanService(ProposalService):
             self._own_artist(session, principal, artist_id)
             return deadlines(session, principal, self._today(), days, artist_id)
 
-    def _draft(self, principal: Principal, made: PlanCreate) -> PlanDraft:
+    def _draft(self, principal: Principal, made: PlanCreate) -> tuple[PlanDraft, builtins.list[StepDraft]]:
+        """The template's plan, and the steps of the template that it leaves out."""
         chosen = template(made.template)
         with self._refusing(principal, "plan.create", made.artist_id), self._db.reading() as session:
             self._own_artist(session, principal, made.artist_id)
             _check_room(session, principal)
         return draft_plan(chosen, made.goal, checked_day(made.target_date), self._profiles.get(principal), made.title)
 
-    def _keep(self, principal: Principal, made: PlanCreate, draft: PlanDraft) -> PlanPublic:
+    def _keep(self, principal: Principal, made: PlanCreate, draft: PlanDraft, found: Found, grant: Grant) -> PlanPublic:
         with self._refusing(principal, "plan.create", made.artist_id), self._db.session() as session:
             self._own_artist(session, principal, made.artist_id, hold=True)
             _check_room(session, principal)
@@ -160,8 +183,17 @@ class PlanService(ProposalService):
             session.add(plan)
             session.flush()
             for number, step in enumerate(draft.steps, 1):
-                session.add(_row(plan, number, step))
-            return self._changed(session, principal, plan, "plan.create")
+                row = _row(plan, number, step)
+                row.sources = still_there(session, row.sources)
+                session.add(row)
+            if found.reads:
+                self._audit.record(session, principal, "plan.sources", object_id=plan.id, reads=found.reads)
+            shown, spent = (
+                self._changed(session, principal, plan, "plan.create"),
+                record(session, principal.user_id, grant),
+            )
+        grant.settle(spent)
+        return shown
 
     def _own_artist(self, session: Session, principal: Principal, artist_id: str | None, *, hold: bool = False) -> None:
         """Raise `NotFound` unless the artist is the principal's; `hold`: and stays until this transaction ends."""
