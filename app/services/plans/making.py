@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from app.errors import AppError
@@ -136,13 +136,13 @@ def _budget(chosen: Template, goal: str) -> Budget | None:
     rows = [
         BudgetRow(
             item=row.item, share=row.share, note=row.note,
-            amount=None if total is None else str((total * row.share / 100).quantize(CENT, ROUND_HALF_UP)),
+            amount=None if total is None else str((total * row.share / 100).quantize(CENT, ROUND_DOWN)),
         )
         for row in chosen.budget.rows
     ]  # fmt: skip
     if total is not None:  # what rounding leaves goes to the last row, so that the rows add up
         rest = total - sum((Decimal(row.amount or 0) for row in rows[:-1]), Decimal(0))
-        rows[-1].amount = str(rest.quantize(CENT, ROUND_HALF_UP))
+        rows[-1].amount = str(rest.quantize(CENT, ROUND_DOWN))
     return Budget(
         total=None if total is None else str(total.quantize(CENT)), currency=currency, rows=rows,
         source=as_source(chosen.sources[chosen.budget.source]), note=chosen.budget.note,

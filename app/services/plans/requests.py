@@ -146,21 +146,25 @@ def _plan(sentence: str, plans: Sequence[Open]) -> Plan:
 
 
 def _step(what: str, sentence: str, plans: Sequence[Open]) -> tuple[Plan, PlanStep] | None:
-    """The one unfinished step that `what` names; None where none or two fit as well."""
+    """The one unfinished step that `what` names; None where none, one that is finished, or two fit as well."""
     said = words(what) - words("step task plan")
     if not said or said <= WHOLE:
         return None
     wanted = _plan(sentence, plans)
     ranked = sorted(
-        (
-            (len(said & words(step.title)) / len(said), one.plan.id == wanted.id, one.plan, step)
-            for one in plans
-            for step in one.steps
-            if step.status not in (DONE, DROPPED)
-        ),
+        ((_fit(said, step), one.plan.id == wanted.id, one.plan, step) for one in plans for step in one.steps),
         key=lambda row: row[:2],
         reverse=True,
     )
-    if not ranked or ranked[0][0] < ENOUGH or (len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]):
+    if not ranked or ranked[0][0][0] < ENOUGH or (len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]):
         return None
-    return ranked[0][2], ranked[0][3]
+    _, _, plan, step = ranked[0]
+    return (plan, step) if step.status not in (DONE, DROPPED) else None
+
+
+def _fit(said: set[str], step: PlanStep) -> tuple[float, bool]:
+    """The share of the words that name the step, and whether they are its key: "the artwork" is the step `artwork` before it
+    is "deliver the artwork".
+    """
+    key = words(step.key.replace("_", " "))
+    return len(said & (words(step.title) | key)) / len(said), bool(said & key)

@@ -119,6 +119,8 @@ class Template(_Part):
                 if seen[key].days > step.days:
                     raise ValueError(f"{step.key} is due before {key}, which it needs")
             seen[step.key] = step
+        if all(step.when for step in self.steps):
+            raise ValueError("a template needs a step that is always in the plan")
         if self.budget is not None:
             if self.budget.source not in self.sources:
                 raise ValueError("the budget names no source of this file")
