@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from app.api.deps import After, Limit, PathId, PrincipalDep, ServicesDep
 from app.api.description import told
+from app.api.examples import TEMPLATES
 from app.services.plans.shapes import (
     CommentCreate,
     DeadlinesPublic,
@@ -35,7 +36,12 @@ OfArtist = Annotated[
 LONGEST_DAYS = 366 * 2  # ahead: two years hold every plan that a template makes
 
 
-@router.get("/plans/templates", operation_id="list_plan_templates", summary="What a plan can be made from")
+@router.get(
+    "/plans/templates",
+    operation_id="list_plan_templates",
+    responses={200: {"content": {"application/json": {"example": TEMPLATES}}}},
+    summary="What a plan can be made from",
+)
 def templates(principal: PrincipalDep, services: ServicesDep) -> list[TemplatePublic]:
     """Each step with the days before the target date (below 0: after it) and the source of that figure."""
     return services.plans.templates(principal)
@@ -99,7 +105,7 @@ def preview(
     plan_id: PathId,
     principal: PrincipalDep,
     services: ServicesDep,
-    target_date: Annotated[date, Query(description="The other target date.")],
+    target_date: Annotated[date | None, Query(description="The other target date; left out: as it is.")] = None,
 ) -> PlanPreview:
     """Nothing is written."""
     return services.plans.preview(principal, plan_id, target_date)

@@ -18,7 +18,12 @@ from app.services.plans.shapes import PlanConflict
 
 KINDS = ("delivery_lead_time", "approval_period", "option_window", "exclusivity")
 OF_NO_EFFECT = ("superseded",)  # standings of papers that bind nobody any more
-# Words of an exclusivity clause -> the marks of steps that it touches. What names none of them is left to the reader.
+# Kind of paper -> the marks of steps that its exclusivity touches.
+OF_KIND = {
+    "management": "management", "publishing": "publishing", "producer": "production", "production": "production",
+    "recording": "recording", "distribution": "recording",
+}  # fmt: skip
+# Of other papers: words of the clause -> the marks of steps that it touches. What names none of them is left to the reader.
 SCOPES = {
     "management": ("manager", "management", "represent"),
     "publishing": ("publish", "composition", "songwriter", "songwriting", "musical work"),
@@ -41,7 +46,8 @@ class Fact:
     end: int | None
     days: int | None
     until: date | None
-    about: str
+    about: str  # the clause in small letters
+    contract: str = ""  # kind of the paper, such as management_agreement
 
     def against(self, step: PlanStep | None, text: str, needed: date | None = None) -> PlanConflict:
         draft = " The paper is a draft." if self.standing == "draft" else ""
@@ -186,7 +192,7 @@ def _fact(document: Document, insight: DocumentInsight, row: dict[str, Any]) -> 
         start=row.get("start"), end=row.get("end"),
         days=days if isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= 3660 else None,
         until=_until(row.get("until")),
-        about=" ".join(str(row.get(name) or "") for name in ("name", "value", "quote")).casefold() + f" {insight.kind}",
+        about=" ".join(str(row.get(name) or "") for name in ("name", "value", "quote")).casefold(), contract=insight.kind,
     )  # fmt: skip
 
 
@@ -198,6 +204,9 @@ def _until(value: Any) -> date | None:
 
 
 def _scopes(fact: Fact) -> set[str]:
+    """What kind of paper it is tells more than the clause: a manager's exclusivity speaks of records too."""
+    if (told := next((scope for kind, scope in OF_KIND.items() if fact.contract.startswith(kind)), None)) is not None:
+        return {told}
     return {scope for scope, words in SCOPES.items() if any(word in fact.about for word in words)}
 
 

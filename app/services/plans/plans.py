@@ -129,15 +129,14 @@ class PlanService(ProposingService):
                 session.add_all(rows)
             return self._changed(session, principal, plan, "plan.update")
 
-    def preview(self, principal: Principal, plan_id: str, target: date) -> PlanPreview:
+    def preview(self, principal: Principal, plan_id: str, target: date | None = None) -> PlanPreview:
         """What another target date would move, and what would be late then. Nothing is written."""
-        checked_day(target)
         with self._refusing(principal, "plan.read", plan_id), self._db.reading() as session:
             plan = self._plan(session, principal, plan_id)
             rows = steps_of(session, plan.id)
             session.expunge_all()  # what is moved here is never written
             before = {step.id: step.due for step in rows}
-            days = move_target(plan, rows, target)
+            days = move_target(plan, rows, target or plan.target_date)
             shown = self._public(session, plan, sorted(rows, key=lambda step: (step.due, step.number, step.id)))
         lines = [
             MovedStep(
@@ -148,7 +147,7 @@ class PlanService(ProposingService):
         ]  # fmt: skip
         moving = {step.id for step in rows if not as_dated(step, self._today()).fixed}
         return PlanPreview(
-            target_date=target, days=days, moves=[line for line in lines if line.step_id in moving],
+            target_date=plan.target_date, days=days, moves=[line for line in lines if line.step_id in moving],
             stays=[line for line in lines if line.step_id not in moving], late=shown.late, conflicts=shown.conflicts,
             warnings=shown.warnings,
         )  # fmt: skip

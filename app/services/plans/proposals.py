@@ -35,15 +35,15 @@ class ProposalService(StepService):
             query = query.where(PlanProposal.message_id == number(message_id))
         if status is not None:
             query = query.where(PlanProposal.status == status)
-        with self._refusing(principal, "plan.proposals", plan_id or after), self._db.reading() as session:
+        with self._refusing(principal, "plan.proposals", after or plan_id), self._db.reading() as session:
             if plan_id is not None:
                 self._plan(session, principal, plan_id)
                 query = query.where(PlanProposal.plan_id == plan_id)
             if after is not None:
                 last = session.get(PlanProposal, after)
-                if last is None:
+                owner = session.get(Plan, last.plan_id) if last is not None else None
+                if last is None or owner is None or owner.user_id != principal.user_id:
                     raise NotFound("There is no such proposal.")
-                self._plan(session, principal, last.plan_id)
                 query = query.where(
                     (col(PlanProposal.created) > last.created)
                     | ((col(PlanProposal.created) == last.created) & (col(PlanProposal.id) > last.id))
