@@ -89,7 +89,7 @@ class Answerer:
         self.history = history
         self._profile, self._budget = profile, budget_tokens
         self._persona, self._about = persona, about
-        self._asked, self._keeping = (asked.text if asked else ""), keeping
+        self._asked, self._keeping = asked or Asked(), keeping
         self._grant, self._why = grant, grant.why if grant else None
         self.draft = Draft(Retrieval([]), [], grant=grant)
         self._conflicts: list[Conflict] = []
@@ -115,11 +115,12 @@ class Answerer:
 
     async def _pieces(self, question: str, draft: Draft) -> AsyncGenerator[str, None]:
         trace = draft.retrieval.trace
-        if self._model is None and self._asked:
+        asked = self._asked.text
+        if asked and (self._model is None or not (trace.direct or draft.sources)):  # computed from the plans themselves
             draft.state = "direct"
-            yield self._asked
+            yield asked
             return
-        if trace.direct:
+        if trace.direct or (self._model is not None and self._asked.near and not draft.sources):
             draft.state = "direct"
             source = self._direct(question)
         elif not draft.sources:
@@ -169,8 +170,8 @@ class Answerer:
         draft.cited = checker.cited
         if disagreement := note(self._conflicts):
             yield f"\n\n{self._cite(disagreement, draft)}"
-        if self._asked:
-            yield f"\n\n{self._asked}"
+        if self._asked.text:
+            yield f"\n\n{self._asked.text}"
 
     def _cite(self, text: str, draft: Draft) -> str:
         """`text`, whose labels count as cited."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,15 +14,18 @@ from sqlmodel import Session, col, or_, select
 
 from app.models import DONE, DROPPED, OPEN, Plan, PlanStep
 from app.principal import Principal
+from app.retrievers.wording import words
 from app.services.plans.changes import KINDS, Change, in_words, sentence, shifted
 from app.services.plans.proposals import ProposalService, keep_proposals
 from app.services.plans.records import standing_of, steps_of
-from app.services.plans.requests import Open, asked_changes
+from app.services.plans.requests import WHOLE, Open, asked_changes
 from app.services.plans.shapes import LONGEST_EFFORT, LONGEST_OWNER, LONGEST_STEP
 from app.services.plans.whens import find_days
 
 PLANS, STEPS = 3, 25  # told to a model: about 1,500 tokens of a window of 8,000 and more
 MOST_CHANGES = 8  # of one answer: more than that nobody weighs one by one
+NEXT_STEPS = 5  # late ones, and next ones, told in an answer
+LONGEST_QUESTION = 200  # characters: longer texts are about something else too
 REF = 8  # characters of a plan's id by which a model names it
 FENCE = "plan-changes"
 ABOUT = f"""To propose changes to a plan, when the user asks for one or it plainly helps, say them in words and end with one block:
@@ -30,7 +34,8 @@ ABOUT = f"""To propose changes to a plan, when the user asks for one or it plain
 ```
 Kinds: move_target (days), move_step (days), done, drop, reopen, snooze (date), add_step (title), edit_step (title, owner, effort).
 "days" moves by so many days, below 0 earlier; use "date" (YYYY-MM-DD) only for a day that the user just named. Never compute a day.
-Nothing changes before the user accepts it: say that you propose it, never that it is done."""
+Nothing changes before the user accepts it: say that you propose it, never that it is done.
+What this section says of the plans may be stated without a label."""
 
 
 class Proposed(BaseModel):
@@ -47,12 +52,24 @@ class Proposed(BaseModel):
     reason: str = Field(default="", max_length=500)
 
 
+# Questions that the plans themselves answer.
+_ABOUT_PLANS = re.compile(
+    r"\bwhat(?:'s|’s| is| are| do(?:es)?| should| must)?\b.{0,40}"
+    r"\b(?:next|due|overdue|late|left to do|still open|to do|on my list)\b"
+    r"|\b(?:which|what) (?:steps?|deadlines?|tasks?)\b|\bhow far\b.{0,40}\b(?:plan|release|campaign)\b"
+    r"|\b(?:am i|are we)\b.{0,30}\b(?:late|on time|on schedule|behind)\b"
+    r"|\b(?:my|our|the) (?:open )?plans?\b.{0,30}\b(?:status|progress|look)",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a message itself asks to change, and the same in sentences."""
+    """What a message itself asks to change or to know of the open plans: `text` answers it, computed from them."""
 
     changes: list[Change] = field(default_factory=list)
     text: str = ""
+    near: bool = False  # speaks of what an open plan is about
 
 
 class ProposingService(ProposalService):
@@ -69,8 +86,13 @@ class ProposingService(ProposalService):
         """By rules, without a model."""
         with self._db.reading() as session:
             plans = open_plans(session, principal, artist_id)
-        changes = asked_changes(text, plans, self._today())
-        return Asked(changes, _in_words(changes, plans)) if changes else Asked()
+        today = self._today()
+        if changes := asked_changes(text, plans, today):
+            return Asked(changes, _in_words(changes, plans), near=True)
+        if plans and len(text) <= LONGEST_QUESTION and _ABOUT_PLANS.search(text):
+            return Asked(text="\n\n".join(_state(one, today) for one in plans), near=True)
+        about = WHOLE.union(*(words(one.plan.title) for one in plans))
+        return Asked(near=bool(plans and words(text) & about))
 
     def keep(
         self,
@@ -167,6 +189,24 @@ def _told(one: Open, today: date) -> str:
         lines.append(f"- {step.key}: {step.title}; due {in_words(step.due)}{state}")
     if len(waiting) > STEPS:
         lines.append(f"- and {len(waiting) - STEPS} later ones")
+    return "\n".join(lines)
+
+
+def _state(one: Open, today: date) -> str:
+    """How a plan stands, for its owner: what is late, and what comes next."""
+    plan, target = one.plan, (one.plan.body.get("target") or "Target date")
+    waiting = [step for step in one.steps if standing_of(step, today) == OPEN]
+    done, counted = sum(step.status == DONE for step in one.steps), sum(step.status != DROPPED for step in one.steps)
+    days = (plan.target_date - today).days
+    left = f"{days} days left" if days > 0 else "today" if days == 0 else f"{-days} days ago"
+    lines = [f"“{plan.title}”: {target} is {in_words(plan.target_date)} ({left}); {done} of {counted} steps done."]
+    for name, steps in (
+        ("Late", [step for step in waiting if step.due < today]),
+        ("Next", [step for step in waiting if step.due >= today]),
+    ):
+        shown = [f"- {step.title}, due {in_words(step.due)}" for step in steps[:NEXT_STEPS]]
+        more = [f"- and {len(steps) - NEXT_STEPS} more"] if len(steps) > NEXT_STEPS else []
+        lines += [f"{name}:", *shown, *more] if shown else []
     return "\n".join(lines)
 
 
