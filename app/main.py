@@ -42,6 +42,7 @@ from app.services.model_choices import Choices, Vault
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
 from app.services.pages import PageService
+from app.services.plans.plans import PlanService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
 from app.services.samples import SampleDocuments
@@ -125,7 +126,10 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
         health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
-        chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
+        plans = PlanService(db, audit, profiles, search, model)
+        chat = ChatService(
+            settings, search, profiles, model, encoder, watch, about=[plans.as_section], plans=plans, db=db, audit=audit
+        )
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
         if seed:
@@ -160,6 +164,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             model=model,
             models=ModelService(db, audit, choices, model),
             usage=UsageService(db, audit, choices),
+            plans=plans,
             close=opened.pop_all().close,
         )
 

@@ -31,6 +31,45 @@ _PARTS = {
     "worker": {"status": "ok", "milliseconds": 0.3, "queued": 0, "working": 0},
 }  # fmt: skip
 
+_PLAN = "3d2f7a90-5b1e-4c6d-8f27-9a0b1c2d3e4f"
+_STEP = "6e5d4c3b-2a19-4807-b6c5-d4e3f2a1b0c9"
+_GUIDE = {
+    "title": "Release planning: timelines, checklists and release week", "heading": "Countdown for a digital single",
+    "quote": "Six to five weeks before the single's release, deliver the audio, artwork and metadata to the distributor.",
+    "kb": "global", "document_id": _DOCUMENT, "chunk_id": _CHUNK, "page": 1, "start": 1204, "end": 1312, "label": "", "url": None,
+}  # fmt: skip
+_LATE = {"step_id": _STEP, "key": "deliver", "title": "Deliver to the distributor", "due": "2027-03-05", "days": -103}
+_PLAN_ROW = {
+    "id": _PLAN, "title": "Release of a single", "template": "release_single", "goal": "Release our next single",
+    "target_date": "2027-04-16", "artist_id": _ARTIST, "status": "open", "progress": 0.1, "done": 2, "total": 20, "overdue": 0,
+    "next_step": _LATE, "days_left": 145, "created": _AT, "updated": _AT,
+}  # fmt: skip
+_DEADLINE = {
+    "kind": "step", "id": _STEP, "plan_id": _PLAN, "plan_title": "Release of a single", "document_id": None,
+    "title": "Deliver to the distributor", "day": "2027-03-05", "days_left": 3, "overdue": False, "artist_id": _ARTIST,
+    "owner": "artist", "page": None, "quote": None, "rule": None,
+}  # fmt: skip
+_CLAUSE = {
+    "step_id": _STEP, "kind": "delivery_lead_time", "text": "“Label deal” asks for delivery 60 days before release.",
+    "document_id": _DOCUMENT, "title": "Label deal", "page": 3, "quote": "Delivery at least sixty days before release.",
+    "start": 120, "end": 164, "needed": "2027-02-15",
+}  # fmt: skip
+_PLAN_STEP = {
+    "id": _STEP, "key": "deliver", "title": "Deliver to the distributor", "due": "2027-03-05", "owner": "artist",
+    "effort": "half a day", "reason": "A late delivery loses the pitch.", "depends_on": ["master"], "status": "open",
+    "snoozed_until": None, "done_at": None, "sources": [_GUIDE], "unknown": "Which distributor delivers.",
+    "lead": {"days": 42, "source": _GUIDE}, "edited": [], "comments": [], "late": False, "days_left": 103, "by": "template",
+}  # fmt: skip
+TEMPLATES = [{
+    "id": "release_single", "title": "Release of a single", "summary": "From the finished master to twelve weeks after.",
+    "goal": "Release the next single.", "target": "Release day", "days_before": 70, "days_after": 84, "budget": True,
+    "steps": [{
+        "key": "deliver", "title": "Deliver to the distributor", "owner": "manager", "effort": "half a day",
+        "reason": "A late delivery loses the pitch.", "depends_on": ["master"], "optional": False,
+        "lead": {"days": 42, "source": _GUIDE},
+    }],
+}]  # fmt: skip
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     "AccountPublic": {"id": _USER, "email": "ada@example.com", "role": "user", "password": True, "created": _AT},
     "AdminUserPublic": {
@@ -84,6 +123,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "id": "b2d7e1c4-3f6a-4c8b-9d0e-5a7f1b3c9d2e", "artist_id": _ARTIST, "artist": "The Night Shift",
         "from_email": "ada@example.com", "created": _AT,
     },
+    "PlanPublic": {
+        **_PLAN_ROW, "target": "Release day", "written_by": "template", "notes": [], "late": [], "conflicts": [_CLAUSE],
+        "warnings": [], "unknowns": ["Which numbers this release is measured by."], "budget": None, "steps": [_PLAN_STEP],
+    },
+    "PlanRow": _PLAN_ROW,
+    "PlanPreview": {
+        "target_date": "2027-05-07", "days": 21, "stays": [], "late": [], "conflicts": [], "warnings": [],
+        "moves": [{
+            "step_id": _STEP, "title": "Deliver to the distributor", "before": "2027-03-05", "after": "2027-03-26", "late": False,
+        }],
+    },
+    "ProposalPublic": {
+        "id": "9f8e7d6c-5b4a-4392-8170-f6e5d4c3b2a1", "plan_id": _PLAN, "plan_title": "Release of a single", "message_id": "41",
+        "kind": "done", "step_id": _STEP, "step_title": "Deliver to the distributor",
+        "text": "Check “Deliver to the distributor” off.", "change": {}, "reason": "", "status": "proposed", "created": _AT,
+    },
+    "DeadlinesPublic": {"items": [_DEADLINE], "overdue": 0, "next": _DEADLINE, "days": 60},
     "ProfileShape": {
         "role": "producer", "artist_name": "The Night Shift", "bio": "Two people and a drum machine.",
         "genres": "dub techno", "stage": "second record", "goals": "A label for the next one.", "audience": "Night people.",

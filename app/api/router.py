@@ -18,6 +18,7 @@ from app.api import (
     messages,
     models,
     pages,
+    plans,
     profile,
     search,
     sign_ins,
@@ -26,6 +27,6 @@ from app.api import (
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, sign_ins, first_steps, profile, artists, documents, pages, search, conversations, messages,
-    analytics, audit, admin, models,
+    analytics, audit, admin, models, plans,
 ):  # fmt: skip
     api_router.include_router(resource.router)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from loguru import logger
 
@@ -20,9 +20,17 @@ from app.retrievers.rules import direct_reason
 from app.services.citations import CitationFilter
 from app.services.conflicts import Conflict, conflicts, note, unsaid
 from app.services.extractive import candidates, compose, without_titles
+from app.services.plans.fences import FenceFilter
+from app.services.plans.proposing import FENCE, Asked
 from app.services.prompts import PERSONA, Source, Turn, build_prompt, fitting, label_sources
 from app.services.shapes import State
 from app.services.usage import Grant
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+# Keeps what an answer proposes with it: told the transaction, the message's id and what stood in fences.
+Keeping = Callable[["Session", int | None, Sequence[str]], None]
 
 HELLO = (
     "Hello! I am your personal manager for the music business. Ask me about your own documents or about how the industry "
@@ -52,6 +60,8 @@ class Draft:
     cited: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     grant: Grant | None = None  # what it may take, and took, of the language model
+    asides: list[str] = field(default_factory=list)  # what it said in fences for the program: changes of plans
+    keeping: Keeping | None = None
 
     @property
     def text(self) -> str:
@@ -72,11 +82,14 @@ class Answerer:
         grant: Grant | None = None,
         persona: str = PERSONA,
         about: Sequence[tuple[str, str]] = (),
+        asked: Asked | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self._model, self._encoder = model, encoder
         self.history = history
         self._profile, self._budget = profile, budget_tokens
         self._persona, self._about = persona, about
+        self._asked, self._keeping = asked or Asked(), keeping
         self._grant, self._why = grant, grant.why if grant else None
         self.draft = Draft(Retrieval([]), [], grant=grant)
         self._conflicts: list[Conflict] = []
@@ -86,7 +99,7 @@ class Answerer:
         if self.draft.retrieval is not retrieval:
             sources = label_sources(retrieval.passages)
             kept = fitting(sources, question=question, profile=self._profile, budget_tokens=self._budget)
-            self.draft = Draft(retrieval, kept, grant=self._grant)
+            self.draft = Draft(retrieval, kept, grant=self._grant, keeping=self._keeping)
             self._conflicts = conflicts(retrieval.trace.standalone or question, kept)
             retrieval.trace.disagreements = [conflict.as_trace() for conflict in self._conflicts]
             retrieval.trace.prompt = [{"label": s.label, "chunk_id": s.passage.chunk.id} for s in kept]
@@ -102,7 +115,12 @@ class Answerer:
 
     async def _pieces(self, question: str, draft: Draft) -> AsyncGenerator[str, None]:
         trace = draft.retrieval.trace
-        if trace.direct:
+        asked = self._asked.text
+        if asked and (self._model is None or not (trace.direct or draft.sources)):  # computed from the plans themselves
+            draft.state = "direct"
+            yield asked
+            return
+        if trace.direct or (self._model is not None and self._asked.near and not draft.sources):
             draft.state = "direct"
             source = self._direct(question)
         elif not draft.sources:
@@ -152,6 +170,8 @@ class Answerer:
         draft.cited = checker.cited
         if disagreement := note(self._conflicts):
             yield f"\n\n{self._cite(disagreement, draft)}"
+        if self._asked.text:
+            yield f"\n\n{self._asked.text}"
 
     def _cite(self, text: str, draft: Draft) -> str:
         """`text`, whose labels count as cited."""
@@ -177,12 +197,14 @@ class Answerer:
         )
         checker = CitationFilter(source.label for source in sources)
         self.draft.cited = checker.cited
+        fence = FenceFilter(FENCE)
+        self.draft.asides = fence.blocks
         stream = model.stream(messages)
         async with aclosing(stream):
             async for delta in stream:
-                if piece := checker.feed(delta):
+                if piece := checker.feed(fence.feed(delta)):
                     yield piece
-        if rest := checker.flush():
+        if rest := checker.feed(fence.flush()) + checker.flush():
             yield rest
 
     async def _extract(self, question: str, draft: Draft) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse
@@ -27,6 +28,7 @@ from app.services.answering import Answerer, Draft
 from app.services.citations import as_citation, citations
 from app.services.conversations import ConversationService, message_public, question_of
 from app.services.model_slot import ModelSlot
+from app.services.plans.proposing import Asked, ProposingService
 from app.services.profiles import ProfileService
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
@@ -53,13 +55,14 @@ class ChatService(ConversationService):
         encoder: EmbeddingModel | None,
         watch: SessionWatch,
         about: Sequence[About] = (),
+        plans: ProposingService | None = None,
         **conversations: Any,
     ) -> None:
         super().__init__(**conversations)
         self._admission, self._watch = Admission(settings.quotas), watch
         self._settings, self._search, self._profiles = settings, search, profiles
         self._model, self.encoder, self._about = model, encoder, about
-        self._next = Suggestions()
+        self._next, self._plans = Suggestions(), plans
 
     def writing(self) -> int:
         """How many answers are being written at this moment, for everybody together."""
@@ -190,9 +193,12 @@ class ChatService(ConversationService):
         scope = self._scope(principal, request)
         conversation, question = self._begin(principal, request)
         artist_id = scope.tenant.artist_id if scope.tenant else None
+        asked = self._plans.asked(principal, artist_id, request.text) if self._plans else Asked()
         answerer = Answerer(
             grant.model,
             self.encoder,
+            asked=asked,
+            keeping=partial(self._plans.keep, principal, request.text, asked) if self._plans else None,
             grant=grant,
             profile=self._profiles.as_text(principal),
             history=self.turns(principal, conversation.id, question.id, artist_id),
@@ -284,6 +290,8 @@ class ChatService(ConversationService):
             kept = session.merge(message)
             self._touch(session, conversation)
             session.flush()
+            if draft.keeping is not None and state not in ("failed", "partial"):
+                draft.keeping(session, kept.id, draft.asides)
             return message_public(kept), record(session, conversation.user_id, draft.grant)
 
         gone = False

@@ -25,6 +25,7 @@ from app.services.ingestion import Ingestion
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
 from app.services.pages import PageService
+from app.services.plans.plans import PlanService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
 from app.services.samples import SampleDocuments
@@ -67,4 +68,5 @@ class Services:
     model: ModelSlot
     models: ModelService
     usage: UsageService
+    plans: PlanService
     close: Callable[[], None]

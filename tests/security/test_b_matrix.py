@@ -62,18 +62,26 @@ def _properties(schema: dict[str, Any], document: dict[str, Any]) -> set[str]:
 
 
 def ask(who: Person | httpx.Client, route: str, identifier: str) -> httpx.Response:
+    """With `identifier` in the last place of the path; what comes before it is the asker's own."""
     method, path = route.split(" ")
     client, email = (who.client, who.email) if isinstance(who, Person) else (who, "nobody@example.com")
     body = {name: email if value == "{email}" else value for name, value in BODIES.get(route, {}).items()}
-    address = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], identifier), path)
+    last = named(route)[-1] if named(route) else None
+    own = who.ids if isinstance(who, Person) else {}
+    places = {name: identifier if name == last else own.get(PATHS[name], identifier) for name in named(route)} | PLACES
+    address = re.sub(r"\{(\w+)\}", lambda found: places[found[1]], path)
     if "file" in body:
         return client.request(method, address, files={"file": ("new.txt", body["file"].encode())})
     return client.request(method, address, json=body or None)
 
 
 def kind_of(route: str) -> str:
-    [name] = set(re.findall(r"\{(\w+)\}", route)) - set(PLACES)
-    return PATHS[name]
+    return PATHS[named(route)[-1]]
+
+
+def named(route: str) -> list[str]:
+    """The parameters of its path that name something of somebody's."""
+    return [name for name in re.findall(r"\{(\w+)\}", route) if name not in PLACES]
 
 
 def told(answer: httpx.Response) -> tuple[int, Any]:
@@ -175,7 +183,13 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
     given: Any = [town.bob.ids["document"], value] if field == "documents" else value
     if route == "POST /api/documents":
         return town.bob.client.post(path, files={"file": ("one.txt", b"Some text.")}, data={field: given})
-    words = {"query": "What commission?", "text": f"What does my manager take? {random_id('x')}", "title": "One"}
+    words = {
+        "template": "release_single",
+        "target_date": "2027-06-04",
+        "query": "What commission?",
+        "text": f"What does my manager take? {random_id('x')}",
+        "title": "One",
+    }
     wanted = {name for name in words if (route, name) in fields(town)}
     return town.bob.client.request(method, path, json={**{name: words[name] for name in wanted}, field: given})
 

@@ -22,6 +22,8 @@ from sqlmodel import Session, SQLModel, select
 
 from app.main import build_services, create_app
 from app.models import FAILED, Chunk, Conversation, Document
+from app.services.plans.changes import Change
+from app.services.plans.proposals import keep_proposals
 from app.services.services import Services
 from tests.api.conftest import MAX_BYTES, Api, serve, wait_ready
 from tests.conftest import settings_in
@@ -191,7 +193,19 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     assert message["citations"], message
     person.ids |= {"message": message["id"], "conversation": message["conversation"], "user": person.id}
     person.ids["trace"] = message["trace_id"]
+    _plan(person, word, services)
     person.ids["session"] = person.client.get("/api/account/sessions").json()["items"][0]["id"]
+
+
+def _plan(person: Person, word: str, services: Services) -> None:
+    made = {"template": "release_single", "goal": f"Release {word}", "target_date": "2027-06-04"}
+    plan = person.post("/plans", 201, json={**made, "artist_id": person.ids["artist"]})["id"]
+    steps = person.post(f"/plans/{plan}/steps", 201, json={"title": f"Rehearse {word}"})["steps"]
+    step = next(one for one in steps if one["by"] == "hand")
+    with services.db.session() as session:
+        keep_proposals(session, person.id, int(person.ids["message"]), [Change(plan, "done", step["key"])])
+    proposal = person.client.get(f"/api/plans/{plan}/proposals").json()["items"][0]["id"]
+    person.ids |= {"plan": plan, "step": step["id"], "proposal": proposal}
 
 
 __all__ = ["CANARY", "Person", "Town", "digest", "random_id", "town"]

@@ -42,6 +42,13 @@ ROUTES: dict[str, str] = {
     "POST /api/admin/system/check": "admin",
     "GET /api/admin/models": "admin", "PUT /api/admin/models": "admin", "POST /api/admin/models/test": "admin",
     "GET /api/admin/usage": "admin", "GET /api/admin/usage.csv": "admin",
+    "GET /api/plans/templates": "own", "GET /api/plans": "own", "POST /api/plans": "own", "GET /api/plans/proposals": "own",
+    "GET /api/plans/{plan_id}": "theirs", "PATCH /api/plans/{plan_id}": "theirs", "DELETE /api/plans/{plan_id}": "theirs",
+    "GET /api/plans/{plan_id}/preview": "theirs", "GET /api/plans/{plan_id}/proposals": "theirs",
+    "POST /api/plans/{plan_id}/steps": "theirs", "PATCH /api/plans/{plan_id}/steps/{step_id}": "theirs",
+    "DELETE /api/plans/{plan_id}/steps/{step_id}": "theirs", "POST /api/plans/{plan_id}/steps/{step_id}/comments": "theirs",
+    "POST /api/plans/{plan_id}/proposals/{proposal_id}/accept": "theirs",
+    "POST /api/plans/{plan_id}/proposals/{proposal_id}/decline": "theirs", "GET /api/deadlines": "own",
     "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
     "POST /logout": "page", "GET /static/{name}": "page", "GET /favicon.ico": "page",
     "GET /login/oidc/{name}": "page", "GET /login/oidc/{name}/callback": "page",
@@ -51,6 +58,7 @@ ROUTES: dict[str, str] = {
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
     "offer_id": "offer", "user_id": "user", "session_id": "session",
+    "plan_id": "plan", "step_id": "step", "proposal_id": "proposal",
 }  # fmt: skip
 
 # A parameter of a path that names nothing of anybody's -> what is put there.
@@ -64,6 +72,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/documents/{document_id}/file": {"file": "Text that is mine now."},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
+    "PATCH /api/plans/{plan_id}": {"title": "Mine now"},
+    "POST /api/plans/{plan_id}/steps": {"title": "Mine now"},
+    "PATCH /api/plans/{plan_id}/steps/{step_id}": {"title": "Mine now"},
+    "POST /api/plans/{plan_id}/steps/{step_id}/comments": {"text": "Mine now"},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "newcomer@example.com"},
     "PUT /api/admin/models": {"provider": "none"},
@@ -99,6 +111,13 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("POST /api/messages", "conversation"): "conversation",
     ("POST /api/messages", "replaces"): "message",
     ("PATCH /api/conversations/{conversation_id}", "artist_id"): "artist",
+    ("GET /api/plans", "after"): "plan",
+    ("GET /api/plans", "artist_id"): "artist",
+    ("POST /api/plans", "artist_id"): "artist",
+    ("GET /api/plans/proposals", "after"): "proposal",
+    ("GET /api/plans/proposals", "message_id"): None,
+    ("GET /api/plans/{plan_id}/proposals", "after"): "proposal",
+    ("GET /api/deadlines", "artist_id"): "artist",
 }
 NAMING = {field for _, field in CARRIERS}
 FORBIDDEN = {
@@ -114,6 +133,7 @@ PLAIN = {
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
     "currency", "price_in", "price_out", "from", "to", "others", "hidden",
+    "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "days",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -143,6 +163,13 @@ VALID: dict[str, dict[str, Any]] = {
     "PATCH /api/conversations/{conversation_id}": {"title": "Mass"},
     "POST /api/messages": {"text": "Hello"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
+    "POST /api/plans": {"template": "release_single", "target_date": "2027-06-04"},
+    "PATCH /api/plans/{plan_id}": {"title": "Mass"},
+    "POST /api/plans/{plan_id}/steps": {"title": "Mass"},
+    "PATCH /api/plans/{plan_id}/steps/{step_id}": {"title": "Mass"},
+    "POST /api/plans/{plan_id}/steps/{step_id}/comments": {"text": "Mass"},
+    "POST /api/plans/{plan_id}/proposals/{proposal_id}/accept": {},
+    "POST /api/plans/{plan_id}/proposals/{proposal_id}/decline": {},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "{new_email}"},
     "POST /api/admin/users/{user_id}/password": {},

@@ -1,0 +1,1 @@
+"""Plans: dated steps towards a goal, from templates with sourced lead times."""
