@@ -1,0 +1,134 @@
+"""The checklist of music deal clauses: which of them a contract holds, each with the words that say so.
+
+Rules only; no word of an answer is made up: a quote is cut out of its page. Not legal advice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.services.insight.sentences import ContractText, PageText, Sentence
+
+__all__ = ["Clause", "Entry", "PageText", "checklist", "find_clauses"]
+
+CHECKLIST = Path(__file__).with_name("checklist.yaml")
+STRONG, WEAK, HEADED = 3, 1, 2  # what a sign is worth; a strong one is enough alone, a weak one under its heading
+ENOUGH = 3
+MORE = 3  # further places named beside the best
+QUOTE_CHARS = 700  # of a sentence that is longer: those around the words that say it
+LEAD_CHARS = 250  # of which at most this many stand before them
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Words of a page: `quote == text_of(page)[start:end]`."""
+
+    quote: str
+    page: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One entry of the checklist. Not found: quote "", page None, offsets 0. `more`: other places that speak of it.
+
+    `by`: "rules" or "model".
+    """
+
+    name: str
+    label: str
+    found: bool
+    quote: str = ""
+    page: int | None = None
+    start: int = 0
+    end: int = 0
+    more: tuple[Place, ...] = ()
+    by: str = "rules"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A clause of the checklist as `checklist.yaml` describes it."""
+
+    name: str
+    label: str
+    means: str
+    ask: str
+    headings: tuple[re.Pattern[str], ...]
+    strong: tuple[re.Pattern[str], ...]
+    weak: tuple[re.Pattern[str], ...]
+    never: tuple[re.Pattern[str], ...]
+
+
+@lru_cache(maxsize=1)
+def checklist() -> tuple[Entry, ...]:
+    rows = yaml.safe_load(CHECKLIST.read_text(encoding="utf-8"))["clauses"]
+    kinds = ("headings", "strong", "weak", "never")
+    return tuple(
+        Entry(
+            row["name"],
+            row["label"],
+            row["means"],
+            row["ask"],
+            *(tuple(compiled(one) for one in row.get(kind, ())) for kind in kinds),
+        )
+        for row in rows
+    )
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A space of a pattern stands for any white space; case does not count; `~` for up to 120 characters of one sentence."""
+    return re.compile(pattern.replace("~", "[^.;]{0,120}?").replace(" ", r"\s+"), re.IGNORECASE)
+
+
+def find_clauses(pages: Sequence[PageText]) -> list[Clause]:
+    """The whole checklist in its order, each clause found or not."""
+    text = ContractText(pages)
+    return [_find(entry, text) for entry in checklist()]
+
+
+def _find(entry: Entry, text: ContractText) -> Clause:
+    signs = sorted(_signs(entry, text.sentences), key=lambda sign: (-sign[0], sign[1].start))
+    places = [_place(text, sentence, at) for _, sentence, at in signs[: MORE + 1]]
+    if not places:
+        return Clause(entry.name, entry.label, found=False)
+    best = places[0]
+    return Clause(entry.name, entry.label, True, best.quote, best.page, best.start, best.end, tuple(places[1:]))
+
+
+def _signs(entry: Entry, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Sentence, tuple[int, int]]]:
+    """Score, sentence, and where in the sentence the telling words stand."""
+    for sentence in sentences:
+        strong = [match for pattern in entry.strong if (match := pattern.search(sentence.text))]
+        weak = [match for pattern in entry.weak if (match := pattern.search(sentence.text))]
+        if not strong and not weak:
+            continue
+        headed = any(pattern.search(sentence.heading) for pattern in entry.headings)
+        score = STRONG * len(strong) + WEAK * len(weak) + HEADED * headed
+        if score >= ENOUGH and not any(pattern.search(sentence.text) for pattern in entry.never):
+            yield score, sentence, (strong or weak)[0].span()
+
+
+def _place(text: ContractText, sentence: Sentence, told: tuple[int, int]) -> Place:
+    """The sentence, or what of it stands around the telling words, as far as it is on their page."""
+    start, end = sentence.start, sentence.end
+    if end - start > QUOTE_CHARS:
+        start = max(start, start + told[0] - LEAD_CHARS)
+        if start > sentence.start:
+            start += text.whole[start:end].find(" ") + 1
+        if start + QUOTE_CHARS < end:
+            cut = max(start + QUOTE_CHARS, min(end, sentence.start + told[1]))
+            end = max(text.whole.rfind(" ", start, cut), start + 1)
+    page, low, high = text.place(start, end, sentence.start + told[0])
+    return Place(text.quote(page, low, high), page, low, high)
