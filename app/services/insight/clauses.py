@@ -21,6 +21,7 @@ __all__ = ["Clause", "Entry", "PageText", "checklist", "find_clauses"]
 CHECKLIST = Path(__file__).with_name("checklist.yaml")
 STRONG, WEAK, HEADED = 3, 1, 2  # what a sign is worth; a strong one is enough alone, a weak one under its heading
 ENOUGH = 3
+TWICE = 2  # signs of a kind that count: a very long sentence holds more of them by chance
 MORE = 3  # further places named beside the best
 QUOTE_CHARS = 700  # of a sentence that is longer: those around the words that say it
 LEAD_CHARS = 250  # of which at most this many stand before them
@@ -99,12 +100,18 @@ def find_clauses(pages: Sequence[PageText]) -> list[Clause]:
 
 
 def _find(entry: Entry, text: ContractText) -> Clause:
-    signs = sorted(_signs(entry, text.sentences), key=lambda sign: (-sign[0], sign[1].start))
+    signs = sorted(_signs(entry, text.sentences), key=_rank)
     places = [_place(text, sentence, at) for _, sentence, at in signs[: MORE + 1]]
     if not places:
         return Clause(entry.name, entry.label, found=False)
     best = places[0]
     return Clause(entry.name, entry.label, True, best.quote, best.page, best.start, best.end, tuple(places[1:]))
+
+
+def _rank(sign: tuple[int, Sentence, tuple[int, int]]) -> tuple[int, bool, int]:
+    """The best first; of equals, one that can be quoted whole, then the earlier."""
+    score, sentence, _ = sign
+    return -score, sentence.end - sentence.start > QUOTE_CHARS, sentence.start
 
 
 def _signs(entry: Entry, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Sentence, tuple[int, int]]]:
@@ -115,7 +122,7 @@ def _signs(entry: Entry, sentences: Sequence[Sentence]) -> Iterator[tuple[int, S
         if not strong and not weak:
             continue
         headed = any(pattern.search(sentence.heading) for pattern in entry.headings)
-        score = STRONG * len(strong) + WEAK * len(weak) + HEADED * headed
+        score = STRONG * min(len(strong), TWICE) + WEAK * min(len(weak), TWICE) + HEADED * headed
         if score >= ENOUGH and not any(pattern.search(sentence.text) for pattern in entry.never):
             yield score, sentence, (strong or weak)[0].span()
 
