@@ -19,12 +19,17 @@ from app.services.insight.sentences import ContractText, PageText, Sentence
 __all__ = ["Clause", "Entry", "PageText", "checklist", "find_clauses"]
 
 CHECKLIST = Path(__file__).with_name("checklist.yaml")
-STRONG, WEAK, HEADED = 3, 1, 2  # what a sign is worth; a strong one is enough alone, a weak one under its heading
+STRONG, WEAK, HEADED, DEFINED = 3, 1, 2, -1  # what a sign is worth; a strong one is enough alone, a weak one under its heading
 ENOUGH = 3
 TWICE = 2  # signs of a kind that count: a very long sentence holds more of them by chance
 MORE = 3  # further places named beside the best
 QUOTE_CHARS = 700  # of a sentence that is longer: those around the words that say it
 LEAD_CHARS = 250  # of which at most this many stand before them
+
+DEFINITION = re.compile(r"\W*(?:[\d.()a-z]{1,8}\s+)?(?:the\s+term\s+)?[\"“][^\"”]{2,60}[\"”]\s+(?:shall\s+)?means?\b", re.IGNORECASE)
+POINTER = re.compile(
+    r"[\"”]\s+(?:shall\s+)?ha(?:s|ve)\s+the\s+(?:same\s+)?meanings?\b|\bas\s+defined\s+in\s+\S+\s+\S+\s*$", re.IGNORECASE
+)  # "Term" has the meaning given in section 8: the clause stands elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Entry:
     label: str
     means: str
     ask: str
+    definitions: bool
     headings: tuple[re.Pattern[str], ...]
     strong: tuple[re.Pattern[str], ...]
     weak: tuple[re.Pattern[str], ...]
@@ -82,6 +88,7 @@ def checklist() -> tuple[Entry, ...]:
             row["label"],
             row["means"],
             row["ask"],
+            row.get("definitions", False),
             *(tuple(compiled(one) for one in row.get(kind, ())) for kind in kinds),
         )
         for row in rows
@@ -123,7 +130,9 @@ def _signs(entry: Entry, sentences: Sequence[Sentence]) -> Iterator[tuple[int, S
             continue
         headed = any(pattern.search(sentence.heading) for pattern in entry.headings)
         score = STRONG * min(len(strong), TWICE) + WEAK * min(len(weak), TWICE) + HEADED * headed
-        if score >= ENOUGH and not any(pattern.search(sentence.text) for pattern in entry.never):
+        if not entry.definitions and DEFINITION.match(sentence.text):
+            score += DEFINED
+        if score >= ENOUGH and not POINTER.search(sentence.text) and not any(pattern.search(sentence.text) for pattern in entry.never):
             yield score, sentence, (strong or weak)[0].span()
 
 
