@@ -96,8 +96,8 @@ def checklist() -> tuple[Entry, ...]:
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A space of a pattern stands for any white space; case does not count; `~` for up to 120 characters of one sentence."""
-    return re.compile(pattern.replace("~", "[^.;]{0,120}?").replace(" ", r"\s+"), re.IGNORECASE)
+    """A space of a pattern stands for any white space, " ?" for none or any; case does not count; `~` for up to 120 characters of one sentence."""
+    return re.compile(pattern.replace("~", "[^.;]{0,120}?").replace(" ?", r"\s*").replace(" ", r"\s+"), re.IGNORECASE)
 
 
 def find_clauses(pages: Sequence[PageText]) -> list[Clause]:

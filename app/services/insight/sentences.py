@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 SHORT_LINE = 90  # characters; a heading on a line of its own is no longer
 HEADING_WORDS = 10  # and has no more words than this
+LABEL_WORDS = 5  # before the colon of "Licence period: five years"
 
 _ENUMERATOR = (
     r"(?:#{1,6}[ \t]+|[-*•–][ \t]+|(?:ARTICLE|Article|SECTION|Section|Sec\.|§|CLAUSE|Clause)[ \t]+[\dIVXLC]+(?:\.\d+)*[.:)]?"
-    r"|\(?\d{1,2}(?:\.\d{1,2}){0,3}[.)](?=\s|[A-Z])|\d{1,2}(?:\.\d{1,2}){1,3}(?=\s)|\(?[A-Za-z][.)](?=\s)|\((?:[a-z]{1,2}|[ivx]{1,5}|\d{1,2})\)"
-    r"|[IVX]{1,5}\.(?=\s))"
+    r"|\(?\d{1,2}(?:\.\d{1,2}){0,3}[.)](?=\s|[A-Z]|$)|\d{1,2}(?:\.\d{1,2}){1,3}(?=\s|$)|\(?[A-Za-z][.)](?=\s|$)"
+    r"|\((?:[a-z]{1,2}|[ivx]{1,5}|\d{1,2})\)|[IVX]{1,5}\.(?=\s|$))"
 )
-_AT_LINE = re.compile(rf"\n[ \t]*(?={_ENUMERATOR})")
+_AT_LINE = re.compile(rf"\n[ \t]*(?={_ENUMERATOR}|[A-Z][\w/&’' -]{{2,40}}:[ \t]+\S)")
 _NUMBERED = re.compile(rf"^\s*(?:{_ENUMERATOR}\s*)+")
 _STOP = re.compile(r"[.!?][\"”’')\]]*\s+(?=[\"“‘'(\[]?[A-Z0-9])")
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
@@ -24,6 +25,7 @@ _ABBREVIATED = re.compile(
     r"(?:^|[\s(\"“])(?:Inc|Ltd|Co|Corp|No|Nos|Sec|Secs|Art|Mr|Mrs|Ms|Dr|St|vs?|cf|approx|e\.g|i\.e|U\.S|U\.K|L\.P|f/k/a|[A-Z])\.$"
 )
 _ONLY_NUMBER = re.compile(rf"(?:^|\n)[ \t]*(?:{_ENUMERATOR}\s*)+$")
+_LABEL = re.compile(r"^([A-Z][\w/&’' -]{2,40}):\s+(?=\S)")
 _RUN_IN = re.compile(r"^([A-Z][\w’'&/,() -]{2,70}?)(?::|\.?[ \t]*[–—]|\.)\s+(?=\S)")
 _SMALL = frozenset("a an and as at by for from in into of on or the to upon with without this".split())
 _LEADERS = re.compile(r"\.{5,}|(?:\. ){5,}|_{8,}|…{2,}")
@@ -135,7 +137,7 @@ def _is_title(line: str) -> bool:
     """Few words, each of weight with a capital, and no sign that a sentence goes on."""
     bare = _NUMBERED.sub("", line).strip().rstrip(":.")
     words = re.findall(r"[^\W\d_][\w’'-]*", bare)
-    if not words or len(words) > HEADING_WORDS or bare[-1:] in ",;" or not bare[0].isupper():
+    if not words or len(words) > HEADING_WORDS or bare[-1:] in ",;" or ": " in bare or not bare[0].isupper():
         return False
     if line.lstrip().startswith("#"):
         return True
@@ -152,6 +154,8 @@ def _named(text: str) -> tuple[str, int]:
         return " ".join(text.split()), len(text)
     numbered = _NUMBERED.match(text)
     begin = numbered.end() if numbered else 0
+    if (label := _LABEL.match(text[begin:])) and len(label[1].split()) <= LABEL_WORDS:
+        return " ".join(label[1].split()), 0
     if (run_in := _RUN_IN.match(text[begin:])) and _is_title(run_in[1]):
         return " ".join(run_in[1].split()), 0
     return "", 0
