@@ -19,17 +19,25 @@ from app.services.insight.sentences import ContractText, PageText, Sentence
 __all__ = ["Clause", "Entry", "PageText", "checklist", "find_clauses"]
 
 CHECKLIST = Path(__file__).with_name("checklist.yaml")
-STRONG, WEAK, HEADED, DEFINED = 3, 1, 2, -1  # what a sign is worth; a strong one is enough alone, a weak one under its heading
+STRONG, WEAK, HEADED, DEFINED = (
+    3,
+    1,
+    2,
+    -1,
+)  # what a sign is worth; a strong one is enough alone, a weak one under its heading
 ENOUGH = 3
 TWICE = 2  # signs of a kind that count: a very long sentence holds more of them by chance
 MORE = 3  # further places named beside the best
 QUOTE_CHARS = 700  # of a sentence that is longer: those around the words that say it
 LEAD_CHARS = 250  # of which at most this many stand before them
 
-DEFINITION = re.compile(r"\W*(?:[\d.()a-z]{1,8}\s+)?(?:the\s+term\s+)?[\"“][^\"”]{2,60}[\"”]\s+(?:shall\s+)?means?\b", re.IGNORECASE)
+DEFINITION = re.compile(
+    r"\W*(?:[\d.()a-z]{1,8}\s+)?(?:the\s+term\s+)?[\"“][^\"”]{2,60}[\"”]\s+(?:shall\s+)?means?\b", re.IGNORECASE
+)
 POINTER = re.compile(
-    r"[\"”]\s+(?:shall\s+)?ha(?:s|ve)\s+the\s+(?:same\s+)?meanings?\b|\bas\s+defined\s+in\s+\S+\s+\S+\s*$", re.IGNORECASE
-)  # "Term" has the meaning given in section 8: the clause stands elsewhere
+    r"\[\s?\]\s*(?:yes|no)\b|☐|[\"”]\s+(?:shall\s+)?ha(?:s|ve)\s+the\s+(?:same\s+)?meanings?\b|\bas\s+defined\s+in\s+\S+\s+\S+\s*$",
+    re.IGNORECASE,
+)  # "Term" has the meaning given in section 8: the clause stands elsewhere; and what nobody has ticked is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +108,22 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace("~", "[^.;]{0,120}?").replace(" ?", r"\s*").replace(" ", r"\s+"), re.IGNORECASE)
 
 
-def find_clauses(pages: Sequence[PageText]) -> list[Clause]:
-    """The whole checklist in its order, each clause found or not."""
+def find_clauses(pages: Sequence[tuple[int, str]]) -> list[Clause]:
+    """The whole checklist in its order, each clause found or not. `pages`: number and text of each, as `PageText`."""
     text = ContractText(pages)
     return [_find(entry, text) for entry in checklist()]
 
 
+def best_sentence(name: str, text: ContractText) -> tuple[Sentence, tuple[int, int]] | None:
+    """The sentence that says one clause of the checklist, and where in it the telling words stand."""
+    entry = next(entry for entry in checklist() if entry.name == name)
+    signs = sorted(_signs(entry, text.sentences), key=_rank)
+    return signs[0][1:] if signs else None
+
+
 def _find(entry: Entry, text: ContractText) -> Clause:
     signs = sorted(_signs(entry, text.sentences), key=_rank)
-    places = [_place(text, sentence, at) for _, sentence, at in signs[: MORE + 1]]
+    places = [place_of(text, sentence, at) for _, sentence, at in signs[: MORE + 1]]
     if not places:
         return Clause(entry.name, entry.label, found=False)
     best = places[0]
@@ -132,11 +147,15 @@ def _signs(entry: Entry, sentences: Sequence[Sentence]) -> Iterator[tuple[int, S
         score = STRONG * min(len(strong), TWICE) + WEAK * min(len(weak), TWICE) + HEADED * headed
         if not entry.definitions and DEFINITION.match(sentence.text):
             score += DEFINED
-        if score >= ENOUGH and not POINTER.search(sentence.text) and not any(pattern.search(sentence.text) for pattern in entry.never):
+        if (
+            score >= ENOUGH
+            and not POINTER.search(sentence.text)
+            and not any(pattern.search(sentence.text) for pattern in entry.never)
+        ):
             yield score, sentence, (strong or weak)[0].span()
 
 
-def _place(text: ContractText, sentence: Sentence, told: tuple[int, int]) -> Place:
+def place_of(text: ContractText, sentence: Sentence, told: tuple[int, int]) -> Place:
     """The sentence, or what of it stands around the telling words, as far as it is on their page."""
     start, end = sentence.start, sentence.end
     if end - start > QUOTE_CHARS:

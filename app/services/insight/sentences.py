@@ -51,7 +51,7 @@ class Sentence:
 class ContractText:
     """The pages as one text, so that a sentence may run on over a page's end; quotes stay on one page."""
 
-    def __init__(self, pages: Sequence[PageText]) -> None:
+    def __init__(self, pages: Sequence[tuple[int, str]]) -> None:
         self._pages = [PageText(number, text) for number, text in pages]
         self._starts: list[int] = []
         at = 0
