@@ -79,6 +79,8 @@ class Entry:
     label: str
     means: str
     ask: str
+    usual: frozenset[str]
+    needs: re.Pattern[str] | None
     definitions: bool
     headings: tuple[re.Pattern[str], ...]
     strong: tuple[re.Pattern[str], ...]
@@ -96,6 +98,8 @@ def checklist() -> tuple[Entry, ...]:
             row["label"],
             row["means"],
             row["ask"],
+            frozenset(row["usual"]),
+            compiled(row["needs"]) if "needs" in row else None,
             row.get("definitions", False),
             *(tuple(compiled(one) for one in row.get(kind, ())) for kind in kinds),
         )
@@ -104,8 +108,8 @@ def checklist() -> tuple[Entry, ...]:
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A space of a pattern stands for any white space, " ?" for none or any; case does not count; `~` for up to 120 characters of one sentence."""
-    return re.compile(pattern.replace("~", "[^.;]{0,120}?").replace(" ?", r"\s*").replace(" ", r"\s+"), re.IGNORECASE)
+    """A space of a pattern stands for any white space, " ?" for none or any; case does not count."""
+    return re.compile(pattern.replace(" ?", r"\s*").replace(" ", r"\s+"), re.IGNORECASE)
 
 
 def find_clauses(pages: Sequence[tuple[int, str]]) -> list[Clause]:
@@ -156,8 +160,10 @@ def _signs(entry: Entry, sentences: Sequence[Sentence]) -> Iterator[tuple[int, S
 
 
 def place_of(text: ContractText, sentence: Sentence, told: tuple[int, int]) -> Place:
-    """The sentence, or what of it stands around the telling words, as far as it is on their page."""
-    start, end = sentence.start, sentence.end
+    """The sentence with the list that it announces, or what of it stands around the telling words, as far as it is on their
+    page.
+    """
+    start, end = sentence.start, text.end_of_list(sentence, QUOTE_CHARS)
     if end - start > QUOTE_CHARS:
         start = max(start, start + told[0] - LEAD_CHARS)
         if start > sentence.start:

@@ -73,6 +73,18 @@ class ContractText:
         low += len(part) - len(part.lstrip())
         return page, low, max(low, low + len(part.strip()))
 
+    def end_of_list(self, sentence: Sentence, most: int) -> int:
+        """Where the items end that a sentence with a colon at its end announces; at most `most` characters from its start."""
+        end = sentence.end
+        if not sentence.text.rstrip().endswith(":"):
+            return end
+        index = bisect_right(self.sentences, sentence.start, key=lambda one: one.start)
+        for item in self.sentences[index:]:
+            if item.start != end or not _NUMBERED.match(item.text) or item.end - sentence.start > most:
+                break
+            end = item.end
+        return end
+
     def quote(self, page: int, start: int, end: int) -> str:
         return next((text[start:end] for number, text in self._pages if number == page), "")
 

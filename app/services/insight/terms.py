@@ -59,15 +59,19 @@ _END = r"\b(?:expir|end\b|ends\b|ending|period|term\b|conclu|lapse|renew|anniver
 _AFTER = r"(?:of|after|from|following)\b"
 _BEFORE = r"(?:or more )?(?:before|prior to|ahead of|in advance of|preceding)\b"
 _NOTICE = r"(?:(?:of|prior|advance|written|previous|clear|the|a)[, ]*)*notice\b"
-_WITHIN = r"\b(?:within|in|(?:no|not) (?:later|more) than|at (?:the )?latest|has|have|for|(?:an? )?(?:additional )?period of)(?: a (?:further )?period of| the)? "
+_WITHIN = (
+    r"\b(?:within|in|(?:no|not) (?:later|more) than|at (?:the )?latest|has|have|for|(?:an? )?(?:additional )?period of)"
+    r"(?: a (?:further )?period of| the)? "
+)
 
 NOTICE = "{}’ notice"
+NO_RELEASE = r"\b(?:terminat|option to|press release|announcement|advertising|promotional materials?)"
 INSURED = r"\b(?:insur|certificate|polic(?:y|ies)\b)"
 
 RULES = (
     _rule("delivery_lead_time", "Delivery before release", "{} before release",
           r"\b(?:deliver|submit|upload|hand(?:ed)? (?:over|in)|suppl|provid|furnish|send|receiv|master|artwork)",
-          after=rf"{_BEFORE}[^.;]{{0,90}}?{_RELEASE}", never=r"\b(?:terminat|option to|press release|announcement|advertising|promotional materials?)"),
+          after=rf"{_BEFORE}[^.;]{{0,90}}?{_RELEASE}", never=NO_RELEASE),
     _rule("delivery_lead_time", "Delivery before release", "{} before release", rf"{_RELEASE}",
           before=r"\b(?:not|no|never)\b[^.;]{0,60}?\b(?:earlier|sooner|less) than ",
           after=rf"{_AFTER}[^.;]{{0,60}}?\b(?:deliver|receipt|accept|submi)"),
