@@ -118,20 +118,22 @@ def find_clauses(pages: Sequence[tuple[int, str]]) -> list[Clause]:
     return [_find(entry, text) for entry in checklist()]
 
 
-def best_sentence(name: str, text: ContractText) -> tuple[Sentence, tuple[int, int]] | None:
-    """The sentence that says one clause of the checklist, and where in it the telling words stand."""
+def told_by(name: str, text: ContractText) -> list[tuple[Sentence, tuple[int, int]]]:
+    """The sentences that say one clause of the checklist, the best first, and where in each the telling words stand."""
     entry = next(entry for entry in checklist() if entry.name == name)
-    signs = sorted(_signs(entry, text.sentences), key=_rank)
-    return signs[0][1:] if signs else None
+    return [sign[1:] for sign in _ranked(entry, text)]
 
 
 def _find(entry: Entry, text: ContractText) -> Clause:
-    signs = sorted(_signs(entry, text.sentences), key=_rank)
-    places = [place_of(text, sentence, at) for _, sentence, at in signs[: MORE + 1]]
+    places = [place_of(text, sentence, at) for _, sentence, at in _ranked(entry, text)[: MORE + 1]]
     if not places:
         return Clause(entry.name, entry.label, found=False)
     best = places[0]
     return Clause(entry.name, entry.label, True, best.quote, best.page, best.start, best.end, tuple(places[1:]))
+
+
+def _ranked(entry: Entry, text: ContractText) -> list[tuple[int, Sentence, tuple[int, int]]]:
+    return sorted(_signs(entry, text.sentences), key=_rank)
 
 
 def _rank(sign: tuple[int, Sentence, tuple[int, int]]) -> tuple[int, bool, int]:

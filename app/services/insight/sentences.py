@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+MOST_CHARS = 1_000_000  # read of a document; the longest contract among 20 real ones has 109,000
+LONGEST = 4000  # characters of a sentence: what has no full stop is cut there, so that reading takes time in proportion
 SHORT_LINE = 90  # characters; a heading on a line of its own is no longer
 HEADING_WORDS = 10  # and has no more words than this
 LABEL_WORDS = 5  # before the colon of "Licence period: five years"
@@ -52,10 +54,14 @@ class ContractText:
     """The pages as one text, so that a sentence may run on over a page's end; quotes stay on one page."""
 
     def __init__(self, pages: Sequence[tuple[int, str]]) -> None:
-        self._pages = [PageText(number, text) for number, text in pages]
+        self._pages: list[PageText] = []
         self._starts: list[int] = []
         at = 0
-        for _, text in self._pages:
+        for number, text in pages:
+            if at >= MOST_CHARS:
+                break
+            text = text[: MOST_CHARS - at]
+            self._pages.append(PageText(number, text))
             self._starts.append(at)
             at += len(text) + 1
         self.whole = "\n".join(text for _, text in self._pages)
@@ -110,6 +116,10 @@ def _spans(whole: str) -> Iterator[tuple[int, int]]:
     ends |= set(_around_headings(whole))
     before = 0
     for end in sorted(ends | {len(whole)}):
+        while end - before > LONGEST:
+            cut = whole.rfind(" ", before, before + LONGEST) + 1 or before + LONGEST
+            yield before, cut
+            before = cut
         if whole[before:end].strip():
             yield before, end
         before = end

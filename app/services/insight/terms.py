@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
-from app.services.insight.clauses import best_sentence, checklist, compiled, place_of
+from app.services.insight.clauses import MORE, checklist, compiled, place_of, told_by
 from app.services.insight.days import Span, moved, spans, spoken, written_days
 from app.services.insight.sentences import ContractText, Sentence
 
 AROUND = 180  # characters before and after a length of time that can say what it is for
+MOST_LENGTHS = 12  # of time, looked at in one sentence
+NEAR = 600  # and those in which it must say what it is about
 NOT_ITS_OWN = re.compile(r"\b(?:for example|e\.g\.|such as)\s*$", re.IGNORECASE)
 ENDS = re.compile(r"\b(?:until|ends?|ending|expires?|expiring|through|terminates?|up to)\b[^.;]{0,60}$", re.IGNORECASE)
 YEAR_AFTER = re.compile(r"\b(first|second|third|fourth|fifth|sixth|seventh)\s+years?\b", re.IGNORECASE)
@@ -129,6 +132,7 @@ def contract_terms(pages: Sequence[tuple[int, str]], ends: date | None = None) -
     found += _exclusivity(text, last)
     if not any(fact["kind"] == "option_window" for fact in found):
         found += _option_without_limit(text)
+    # The same words on another page (a schedule, a repeated draft) are a fact of their own.
     unique = {(fact["kind"], fact["value"], fact["page"], fact["start"]): fact for fact in found}
     return sorted(unique.values(), key=lambda fact: (fact["page"], fact["start"]))
 
@@ -136,11 +140,12 @@ def contract_terms(pages: Sequence[tuple[int, str]], ends: date | None = None) -
 def _of_sentence(text: ContractText, sentence: Sentence) -> Iterator[dict[str, Any]]:
     seen = set()
     words = sentence.text
-    for span, start, end in spans(words):
+    for span, start, end in islice(spans(words), MOST_LENGTHS):
         before, after = words[max(0, start - AROUND) : start], words[end : end + AROUND]
         if NOT_ITS_OWN.search(before):
             continue
-        rule = next((rule for rule in RULES if _fits(rule, words, before, after)), None)
+        near = words[max(0, start - NEAR) : end + NEAR]
+        rule = next((rule for rule in RULES if _fits(rule, near, before, after)), None)
         if rule is not None and (rule.kind, span) not in seen:
             seen.add((rule.kind, span))
             yield _fact(text, sentence, (start, end), rule.kind, rule.name, told_as(rule.value, span), _days(span))
@@ -176,18 +181,18 @@ def _years_after(words: str) -> int:
 
 
 def _exclusivity(text: ContractText, last: date | None) -> Iterator[dict[str, Any]]:
-    found = best_sentence("exclusivity", text)
-    if found is None:
-        return
-    sentence, told = found
-    own, longer = _until(sentence.text), _beyond(sentence.text)
-    day = own or last
-    if longer is not None and own is None:
-        day = moved(last, longer, 1) if last else None
-    running = "while the agreement runs" + (f" and {longer.words} after its end" if longer else "")
-    value = f"until {spoken(day)}" if day else running
-    days = _days(longer) if longer else None
-    yield _fact(text, sentence, told, "exclusivity", "Exclusivity", value, days, day)
+    """The best sentence, and those of the next that name an end of their own."""
+    for number, (sentence, told) in enumerate(told_by("exclusivity", text)[: MORE + 1]):
+        own, longer = _until(sentence.text), _beyond(sentence.text)
+        if number and own is None and longer is None:
+            continue
+        day = own or last
+        if longer is not None and own is None:
+            day = moved(last, longer, 1) if last else None
+        running = "while the agreement runs" + (f" and {longer.words} after its end" if longer else "")
+        value = f"until {spoken(day)}" if day else running
+        days = _days(longer) if longer else None
+        yield _fact(text, sentence, told, "exclusivity", "Exclusivity", value, days, day)
 
 
 def _beyond(words: str) -> Span | None:
@@ -197,18 +202,18 @@ def _beyond(words: str) -> Span | None:
 
 def _option_without_limit(text: ContractText) -> Iterator[dict[str, Any]]:
     """An option of which no number of days is told, with the date where one is; what both must agree on is none."""
-    found = best_sentence("options", text)
-    if found is None or AGREED.search(found[0].text):
+    found = told_by("options", text)
+    if not found or AGREED.search(found[0][0].text):
         return
-    sentence, told = found
+    sentence, told = found[0]
     day = _until(sentence.text)
     value = f"until {spoken(day)}" if day else "no time limit read"
     yield _fact(text, sentence, told, "option_window", "Time to exercise an option", value, None, day)
 
 
 def _last_day(text: ContractText) -> date | None:
-    found = best_sentence("term", text)
-    return _until(found[0].text) if found else None
+    found = told_by("term", text)
+    return _until(found[0][0].text) if found else None
 
 
 def _until(words: str) -> date | None:
