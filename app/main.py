@@ -38,6 +38,9 @@ from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion, at_nothing
+from app.services.insight.dates_service import DateService
+from app.services.insight.insight import InsightService
+from app.services.insight.reader import InsightReader
 from app.services.model_choices import Choices, Vault
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
@@ -142,6 +145,9 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             handovers=HandoverService(db, audit, documents),
             documents=documents,
             pages=pages,
+            insight=InsightService(db, audit),
+            dates=DateService(db, audit),
+            reader=InsightReader(db),
             profiles=profiles,
             first_steps=FirstSteps(db),
             samples=SampleDocuments(db, documents, SAMPLES_DIR),

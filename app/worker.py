@@ -62,7 +62,14 @@ class Worker:
                 self._services.indexes.refresh()
                 self._services.indexes.drop_retired()
             # One piece of each: a long back-fill keeps no document waiting, many documents no back-fill.
-            worked = [step() for step in (self._services.ingestion.run_once, self._services.ingestion.back_fill)]
+            worked = [
+                step()
+                for step in (
+                    self._services.ingestion.run_once,
+                    self._services.reader.step,
+                    self._services.ingestion.back_fill,
+                )
+            ]
             return self._services.reconciler.step() or any(worked)
         except AppError as error:  # a part is down: its sentence is in the health report, the work waits
             logger.bind(code=error.code).warning("worker waits")

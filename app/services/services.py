@@ -22,6 +22,9 @@ from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
+from app.services.insight.dates_service import DateService
+from app.services.insight.insight import InsightService
+from app.services.insight.reader import InsightReader
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
 from app.services.pages import PageService
@@ -49,6 +52,9 @@ class Services:
     handovers: HandoverService
     documents: DocumentService
     pages: PageService
+    insight: InsightService
+    dates: DateService
+    reader: InsightReader
     profiles: ProfileService
     first_steps: FirstSteps
     samples: SampleDocuments

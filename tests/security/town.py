@@ -191,6 +191,7 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     assert message["citations"], message
     person.ids |= {"message": message["id"], "conversation": message["conversation"], "user": person.id}
     person.ids["trace"] = message["trace_id"]
+    person.ids["date"] = person.post("/dates", json={"label": f"{word} day", "day": "2027-05-01"})["id"]
     person.ids["session"] = person.client.get("/api/account/sessions").json()["items"][0]["id"]
 
 

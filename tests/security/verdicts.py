@@ -28,6 +28,9 @@ ROUTES: dict[str, str] = {
     "POST /api/documents/{document_id}/cancel": "theirs", "PUT /api/documents/{document_id}/file": "theirs",
     "GET /api/documents/{document_id}/file": "theirs",
     "GET /api/documents/{document_id}/pages/{n}": "theirs", "GET /api/documents/{document_id}/pages/{n}.png": "theirs",
+    "GET /api/documents/{document_id}/insight": "theirs",
+    "GET /api/dates": "own", "POST /api/dates": "own",
+    "PATCH /api/dates/{date_id}": "theirs", "DELETE /api/dates/{date_id}": "theirs",
     "POST /api/search": "own",
     "GET /api/conversations": "own", "POST /api/conversations": "own",
     "GET /api/conversations/{conversation_id}": "theirs", "PATCH /api/conversations/{conversation_id}": "theirs",
@@ -51,6 +54,7 @@ ROUTES: dict[str, str] = {
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
     "offer_id": "offer", "user_id": "user", "session_id": "session",
+    "date_id": "date",
 }  # fmt: skip
 
 # A parameter of a path that names nothing of anybody's -> what is put there.
@@ -63,6 +67,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/documents/{document_id}": {"title": "Mine now"},
     "PUT /api/documents/{document_id}/file": {"file": "Text that is mine now."},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
+    "PATCH /api/dates/{date_id}": {"label": "Mine now"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "newcomer@example.com"},
@@ -77,6 +82,10 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/artists/offers", "after"): "offer",
     ("GET /api/documents", "after"): "document",
     ("GET /api/documents", "artist_id"): "artist",
+    ("GET /api/dates", "after"): "date",
+    ("GET /api/dates", "artist_id"): "artist",
+    ("GET /api/dates", "document_id"): "document",
+    ("POST /api/dates", "artist_id"): "artist",
     ("GET /api/conversations", "after"): "conversation",
     ("GET /api/conversations/{conversation_id}/messages", "after"): None,
     ("GET /api/messages/{message_id}/earlier", "after"): None,
@@ -113,7 +122,7 @@ PLAIN = {
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
-    "currency", "price_in", "price_out", "from", "to", "others", "hidden",
+    "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -138,6 +147,8 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/documents/{document_id}/retry": {},
     "POST /api/documents/{document_id}/cancel": {},
     "PUT /api/documents/{document_id}/file": {"file": "Text of a newer file."},
+    "POST /api/dates": {"label": "Mass", "day": "2027-01-01"},
+    "PATCH /api/dates/{date_id}": {"label": "Mass"},
     "POST /api/search": {"query": "commission"},
     "POST /api/conversations": {"title": "Mass"},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mass"},
