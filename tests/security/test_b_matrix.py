@@ -175,7 +175,10 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
     given: Any = [town.bob.ids["document"], value] if field == "documents" else value
     if route == "POST /api/documents":
         return town.bob.client.post(path, files={"file": ("one.txt", b"Some text.")}, data={field: given})
-    words = {"query": "What commission?", "text": f"What does my manager take? {random_id('x')}", "title": "One"}
+    words = {
+        "query": "What commission?", "text": f"What does my manager take? {random_id('x')}", "title": "One", "label": "One",
+        "day": "2027-01-01",
+    }  # fmt: skip
     wanted = {name for name in words if (route, name) in fields(town)}
     return town.bob.client.request(method, path, json={**{name: words[name] for name in wanted}, field: given})
 

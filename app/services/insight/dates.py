@@ -6,6 +6,7 @@ Every day is found or reckoned by code over the calendar, from words that stand 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,9 +14,12 @@ from datetime import date, timedelta
 from app.services.insight.days import SPAN, Span, last_day, moved, span_of, spoken, written_days
 from app.services.insight.page_texts import PageText, Place, around, sentences
 
-SAYS_BEFORE = 110  # characters before a date in which its meaning is looked for
+SAYS_BEFORE = 150  # characters before a date in which its meaning is looked for
 SLACK_DAYS = 1  # "for two years" and "ends on" may mean the last day or the one after it
 MOST = 40  # dates of one document
+SHORTEST_TERM = 28  # days
+FOOTER_PAGES = 3  # on which the same date stands without a meaning: a page's foot
+NAMED = "Date named"
 
 AGREED, STARTS, ENDS, SIGNED = "Date of the agreement", "Start of the term", "End of the term", "Signed"
 OPTION, NOTICE = "Last day to exercise the option", "Last day to give notice"
@@ -35,13 +39,15 @@ _MEANING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"planned|worldwide|:))*\W*$"),
         ("Concert", r"\b(?:concert|show|performance|gig|festival|engagement|event)(?:\s+date)?s?\b.{0,30}(?:on|is|:|takes\s+place)\W*$"),
         ("Recording session", r"\b(?:recording|studio|session)s?\b.{0,40}\b(?:on|from|begins?|starts?)\W*$"),
-        (ENDS, r"\b(?:(?:term|agreement|contract|licen[cs]e|it|period)\b.{0,80}\b(?:ends?|ending|expir\w+|terminat\w+|until|through|"
-         r"thru)|ends?\s+on|expir(?:es|ing|y\s+date|ation\s+date)(?:\s+on)?|valid\s+(?:until|till|to)|end\s+date)\b"
-         r"(?:\s+(?:on|at|midnight|the|close|of|business|and|including|date))*\W*$"),
-        (STARTS, r"\b(?:commenc\w+|begin(?:s|ning)?|starts?|start\s+date|starting|from|effective\s+date|effective)\b"
-         r"(?:\s+(?:on|as|of|is|the|date|from))*\W*$"),
-        (AGREED, r"\b(?:made|dated|entered\s+into|executed|as\s+of|agreement\s+date|date\s+of\s+(?:this\s+)?agreement|concluded)\b"
-         r".{0,40}$"),
+        (ENDS, r"\b(?:(?:term|agreement|contract|licen[cs]e|it|period)\b.{0,120}\b(?:ends?|ending|expir\w+|terminat\w+|until|"
+         r"through|thru|conclud\w+)|ends?\s+on|expir(?:es|ing|y\s+date|ation\s+date)(?:\s+on)?|valid\s+(?:until|till|to)|"
+         r"end\s+date)\b(?:\s+(?:on|at|midnight|the|close|of|business|and|including|date))*\W*$"),
+        (STARTS, r"\b(?:(?:term|agreement|contract|licen[cs]e|period|appointment)\b.{0,90}\b(?:commenc\w+|begin(?:s|ning)?|starts?|"
+         r"starting|from|effective)|effective\s+date|start\s+date|commencement\s+date(?:\s+(?:will|shall)\s+be)?|effective)\b"
+         r"(?:\s+(?:on(?:\s+or\s+about)?|as|of|is|the|date|from))*\W*$"),
+        (AGREED, r"\b(?:agreement|contract|amendment|licen[cs]e|deed|memo|sheet)\b.{0,150}\b(?:made|dated|entered\s+into|executed|"
+         r"effective|as\s+of|signed|concluded)\b.{0,40}$|^\W*dated(?:\s+as\s+of)?\W*$|\bagreement\s+date\W*$|"
+         r"\bdate\s+of\s+(?:this\s+)?agreement\W*$"),
         (SIGNED, r"\b(?:signed|signature|by:|name:)\b.{0,60}$|(?:^|\n)\W*date(?:d)?\W{0,4}$"),
         ("Invoice date", r"\binvoice\s+date\W{0,4}$|\bdate\s+of\s+(?:the\s+)?invoice\W{0,4}$"),
     )
@@ -49,14 +55,23 @@ _MEANING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 _LINE_DATE = re.compile(r"\bdate\W{0,4}$", re.IGNORECASE)
 
 _TERM = re.compile(
-    r"\b(?:(?:(?:initial|first|contract|licen[cs]e)\s+)?(?:term|duration|period)\b(?P<between>[^.;]{0,140}?)\b(?:of|for|is|be|"
-    r"continues?|runs?|lasts?)|(?:agreement|contract|deal|appointment|licen[cs]e)\s+(?:runs|lasts|continues|is|shall\s+(?:continue|run|"
-    r"last|remain\s+in\s+(?:force|effect)|be\s+in\s+(?:force|effect))|remains\s+in\s+(?:force|effect))(?P<between2>[^.;]{0,60}?)\s+for)"
-    rf"\s+(?:approximately\s+)?(?:an?\s+(?:initial\s+)?(?:period|term)\s+of\s+)?{SPAN}(?P<behind>[^.;]{{0,40}})",
+    r"(?P<lead>.{0,28})\b(?:(?:term|(?:contract|licen[cs]e|initial|agreement)\s+period)\b(?P<between>[^.;]{0,120}?)\b(?:of|for|is|be|"
+    r"continues?|runs?|lasts?)|(?:agreement|contract|deal|appointment|licen[cs]e)\b(?P<between2>[^.;]{0,70}?)\b(?:runs|lasts|is|continues?|"
+    r"(?:in|into)\s+(?:full\s+)?(?:force|effect))\s+for)\s+(?:approximately\s+)?(?:an?\s+(?:initial\s+)?(?:period|term)\s+of\s+)?"
+    rf"{SPAN}(?P<behind>[^.;]{{0,60}})",
     _I,
 )
 _NO_TERM = re.compile(
-    r"\b(?:renew|additional|successive|exten|option|notice|sunset|retention|after|follow|prior|before|payment|cure)", _I
+    r"\b(?:renew|additional|successive|exten|option|notice|sunset|retention|following|prior|before|payment|cure|neither|confidential)",
+    _I,
+)
+_NOT_BEFORE_TERM = re.compile(
+    r"\b(?:during|throughout|after|beyond|renewal|extended|option|end\s+of)\W+(?:the\W+|this\W+)?$", _I
+)
+_NOT_AFTER_TERM = re.compile(
+    r"^\W*(?:\w+\W+){0,2}?(?:thereafter|or\s+more|prior|notice|(?:after|following)(?!\s+(?:the\s+)?(?:effective|commencement|date\b))|before)\b|"
+    r"^\W*from\s+(?:the\s+)?(?:date\s+of\s+)?(?:disclosure|allotment|termination|expir\w+|initial\s+release|receipt|invoice)",
+    _I,
 )
 
 _BEFORE = re.compile(
@@ -65,21 +80,34 @@ _BEFORE = re.compile(
     _I,
 )
 _AFTER = re.compile(rf"\b{SPAN}\s*(?P<how>after|following|from|of)\s+(?P<what>[^.;:()]{{1,90}})", _I)
-_RECURRING = re.compile(r"\b(?:each|every|any|such|quarter|calendar|semi|half|month|receipt|request|default|breach|invoice|its|their|"
-                        r"demand|notification)\b", _I)  # fmt: skip
+_RECURRING = re.compile(
+    r"\b(?:each|every|any|such|quarter|calendar|semi|half|month|receipt|request|default|breach|invoice|its|their|demand|"
+    r"notification|arbitration)\b",
+    _I,
+)
 _NOTICE_GIVEN = re.compile(r"^(?:the\s+)?(?:date\s+of\s+)?(?:a\s+|an\s+)?(?:written\s+)?(?:notice|warning)", _I)
+_OF_TERM = (
+    r"(?:the\s+|this\s+|such\s+|its\s+)?(?:(?:initial|current|then[\s-]current|applicable|renewal|first|contract|licen[cs]e|option)\s+)*"
+    r"(?:term|agreement|contract|licen[cs]e|deal|(?<=\w\s)period)\b"
+)
 # What a length of time is counted from -> the words for it, and how a rule calls it.
 _ANCHORS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     (name, re.compile(pattern, _I), words)
     for name, pattern, words in (
-        ("end", r"^(?:the\s+|its\s+|this\s+)?(?:[\w’'-]+\s+){0,3}?(?:end|expir\w*|terminat\w*|conclusion|close|renewal)\b", "the end of the term"),
-        ("end", r"^(?:the\s+)?(?:then[\s-]current|current|initial|first)\s+(?:term|period)\b", "the end of the term"),
-        ("start", r"(?:date\s+(?:hereof|of\s+(?:this|the)\s+(?:agreement|contract))|effective\s+date|commencement|execution|"
-         r"sign(?:ing|ature)\b|start\s+of\s+the\s+term|(?:its|the\s+agreement['’]s)\s+date)", "the date of the agreement"),
-        ("release", r"\brelease\b", "the release"),
-        ("delivery", r"\bdeliver", "the delivery"),
+        ("end", r"^(?:the\s+|its\s+)?(?:effective\s+date\s+of\s+)?(?:(?:scheduled|natural|stated)\s+)?(?:end|expiry|expiration|termination|"
+         r"conclusion|close|renewal)(?:\s+date|\s+(?:or|and)\s+(?:earlier\s+)?(?:termination|expiration|expiry))*\s*"
+         rf"(?:of\s+{_OF_TERM}|$|,|\b(?:unless|to|in|or|and|by|that)\b)", "the end of the term"),
+        ("end", rf"^{_OF_TERM}\s+(?:would\s+(?:otherwise\s+)?)?(?:ends?|expires?|renews?|runs\s+out)|^it\s+ends|"
+         r"^(?:the\s+)?(?:then[\s-]current|current|initial|first)\s+(?:term|period)\b", "the end of the term"),
+        ("commencement", r"^(?:the\s+)?(?:commencement(?:\s+date|\s+of\s+(?:the\s+|this\s+)?(?:term|agreement))?|start\s+of\s+the\s+term)"
+         r"(?!\s+of)\b", "the start of the term"),
+        ("start", r"^(?:the\s+)?(?:date\s+(?:hereof|of\s+(?:this|the)\s+(?:agreement|contract))|effective\s+date|execution|sign(?:ing|ature)\b|"
+         r"(?:its|the\s+agreement['’]s)\s+date)", "the date of the agreement"),
+        ("release", r"^(?:the\s+)?(?:(?:initial|first|commercial|worldwide|us|uk|physical|digital)\s+){0,3}release\b", "the release"),
+        ("delivery", r"^(?:the\s+)?(?:(?:complete|final|satisfactory)\s+)?delivery\b", "the delivery"),
     )
 )  # fmt: skip
+PURPOSE_CHARS = 90  # on either side of a length of time in which its purpose is looked for
 _PURPOSE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (label, re.compile(pattern, _I))
     for label, pattern in (
@@ -88,6 +116,8 @@ _PURPOSE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("Re-recording allowed", r"\bre-?record"),
         ("Sell-off period ends", r"\bsell[\s-]?off\b"),
         ("Delivery due", r"\bdeliver"),
+        ("Right to look at the books ends", r"\b(?:audit|inspect)"),
+        ("Exclusivity ends", r"\b(?:exclusiv|compet)"),
         ("Payment due", r"\b(?:pay|paid|payment|invoice)"),
         ("Commission after the term ends", r"\bcommission"),
         ("Rights come back", r"\b(?:revert|reversion|return\s+of\s+(?:the\s+)?rights)"),
@@ -128,26 +158,35 @@ def find_dates(pages: Sequence[PageText]) -> Dates:
     named = _named(pages)
     term = _term(pages)
     anchors = {
-        "start": _first(named, STARTS) or _first(named, AGREED),
+        "start": _first(named, AGREED) or _first(named, STARTS) or _first(named, SIGNED),
+        "commencement": _first(named, STARTS) or _first(named, AGREED),
         "end": _first(named, ENDS),
         "release": _first(named, "Release"),
         "delivery": _first(named, "Delivery due"),
     }
-    reckoned, apart = None, None
-    if term is not None and anchors["start"] is not None and anchors["start"].day is not None:
-        end = last_day(anchors["start"].day, term.span)
-        if end is not None:
-            rule = f"{term.span.words} from {spoken(anchors['start'].day)}, its last day"
-            reckoned = Dated(ENDS, end, term.place, term.place.quote, rule)
-    stated = anchors["end"]
+    stated, reckoned, apart = anchors["end"], _end(term, anchors["commencement"]), None
     if stated is None:
         anchors["end"] = reckoned
     elif reckoned is not None and stated.day and reckoned.day:
-        if abs((stated.day - reckoned.day).days) > SLACK_DAYS and stated.day > (anchors["start"] or stated).day:  # type: ignore[operator]
+        if abs((stated.day - reckoned.day).days) > SLACK_DAYS:
             apart = (stated, reckoned)
         reckoned = None
     found = [*named, *([reckoned] if reckoned else []), *_derived(pages, anchors)]
     return Dates(_once(found)[:MOST], term, apart)
+
+
+def _end(term: Term | None, start: Dated | None) -> Dated | None:
+    """The last day of the term, counted from the day its own sentence names, else from the start."""
+    if term is None:
+        return None
+    own = re.search(r"\b(?:commenc|begin|start|from)\w*\b(.{0,80})", term.place.quote, _I)
+    written = written_days(own[1]) if own else []
+    first = written[0].day if written else start.day if start else None
+    end = last_day(first, term.span) if first else None
+    if first is None or end is None:
+        return None
+    value = " ".join(term.place.quote.split())[:120]
+    return Dated(ENDS, end, term.place, value, f"{term.span.words} from {spoken(first)}, its last day")
 
 
 def _first(found: Sequence[Dated], label: str) -> Dated | None:
@@ -156,16 +195,19 @@ def _first(found: Sequence[Dated], label: str) -> Dated | None:
 
 def _named(pages: Sequence[PageText]) -> list[Dated]:
     found: list[Dated] = []
-    for page in pages:
-        spans = list(sentences(page))
-        for written in written_days(page.text):
-            inside = next((one for one in spans if one.start <= written.start < one.end), None)
-            left = max(inside.start if inside else 0, written.start - SAYS_BEFORE)
-            label = _meaning(page.text[left : written.start])
-            if not label and _LINE_DATE.search(page.text[max(0, written.start - 24) : written.start]):
-                label = SIGNED if page is pages[-1] and found else "Date"
-            place = around(page, written.start, written.end)
-            found.append(Dated(label or "Date named", written.day, place, written.text))
+    written = [(page, one) for page in pages for one in written_days(page.text)]
+    repeated = Counter(text for _, text in {(page.page, one.text) for page, one in written})
+    for page, one in written:
+        inside = next((place for place in sentences(page) if place.start <= one.start < place.end), None)
+        left = max(inside.start if inside else 0, one.start - SAYS_BEFORE)
+        label = _meaning(page.text[left : one.start])
+        if not label and _LINE_DATE.search(page.text[max(0, one.start - 24) : one.start]):
+            label = SIGNED if page is pages[-1] and found else "Date"
+        if not label and repeated[one.text] >= FOOTER_PAGES:
+            continue
+        if label == AGREED and _first(found, AGREED):  # another paper's, which this one speaks of
+            label = ""
+        found.append(Dated(label or NAMED, one.day, around(page, one.start, one.end), one.text))
     return found
 
 
@@ -182,10 +224,15 @@ def _meaning(before: str) -> str:
 def _term(pages: Sequence[PageText]) -> Term | None:
     for page in pages:
         for match in _TERM.finditer(page.text):
-            between = (match["between"] or match["between2"] or "") + match["behind"]
             span = span_of(match)
-            if span and span.days >= 28 and not _NO_TERM.search(between):
-                return Term(span, around(page, match.start(), match.end("unit")))
+            if (
+                span is not None
+                and span.days >= SHORTEST_TERM
+                and not _NO_TERM.search(match["between"] or match["between2"] or "")
+                and not _NOT_BEFORE_TERM.search(match["lead"])
+                and not _NOT_AFTER_TERM.search(match["behind"])
+            ):
+                return Term(span, around(page, match.end("lead"), match.end("unit")))
     return None
 
 
@@ -224,19 +271,20 @@ def _follows(
     if base and day is None:
         words += "; nobody's holidays are known here, so no day is reckoned" if span.business else ""
     rule = f"{span.words} {side} {words}" if base else f"{span.words} {side} {words}; the document names no such day"
-    label = next((name for name, pattern in _PURPOSE if pattern.search(place.quote)), "")
+    near = place.quote[max(0, match.start() - PURPOSE_CHARS) : match.end() + PURPOSE_CHARS]
+    label = next((name for name, pattern in _PURPOSE if pattern.search(near)), "")
     shown = around(page, place.start + match.start(), place.start + match.end("unit"))
     return Dated(label or f"{span.words} {side} {words.split(',')[0]}", day, shown, match.group()[:120], rule)
 
 
 def _once(found: Sequence[Dated]) -> list[Dated]:
     """Each day of a meaning once; one that is only named gives way to one that is explained."""
-    explained = {one.day for one in found if one.label != "Date named"}
+    explained = {one.day for one in found if one.label != NAMED}
     seen: set[tuple[str, date | str]] = set()
     kept = []
     for one in found:
         key = (one.label, one.day or one.rule)
-        if key in seen or (one.label == "Date named" and one.day in explained):
+        if key in seen or (one.label == NAMED and one.day in explained):
             continue
         seen.add(key)
         kept.append(one)

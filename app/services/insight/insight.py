@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
-from app.models import Document, DocumentInsight
+from app.models import READY, Document, DocumentInsight
 from app.principal import Principal
 from app.services.document_access import DocumentAccess
+from app.services.insight.contradictions import Contradiction, Paper, contradictions
 from app.services.insight.dates_service import dates_of
-from app.services.insight.kinds import CONTRACTS, OTHER, label_of
+from app.services.insight.days import spoken
+from app.services.insight.kinds import CONTRACTS, OTHER, SPLITS, label_of
 from app.services.insight.places import Passages
-from app.services.insight.shapes import ClausePublic, FactPublic, InsightPublic, KindBrief, WarningPublic
+from app.services.insight.shapes import ClausePublic, FactPublic, InsightPublic, OtherPlace, WarningPublic
 
+MOST_COMPARED = 100  # other documents, the newest first
 BRIEF_FACTS = 6  # of a document in a prompt
 BRIEF_CHARS = 300
 
@@ -27,6 +31,8 @@ class InsightService(DocumentAccess):
             row = _of(session, document)
             passages = Passages(session, [document.id])
             told = _public(document, row, passages)
+            if row is not None:
+                told.warnings += _disagreements(session, document, row)
             if principal.user_id == document.user_id:
                 told.dates = dates_of(session, principal, document.id)
             reads = sorted({one.chunk_id for one in (*told.facts, *told.clauses) if one.chunk_id})
@@ -43,18 +49,50 @@ def _of(session: Session, document: Document) -> DocumentInsight | None:
     return row if row is not None and row.version == document.version else None
 
 
-def kinds_of(session: Session, document_ids: Sequence[str]) -> dict[str, KindBrief]:
-    """By document, of those that were read. Whoever calls has checked who may see them."""
-    query = select(DocumentInsight.document_id, DocumentInsight.kind, DocumentInsight.warnings).join(
-        Document, col(Document.id) == col(DocumentInsight.document_id)
+def _disagreements(session: Session, document: Document, row: DocumentInsight) -> list[WarningPublic]:
+    """What other documents of the same owner say otherwise; looked up each time, for either may have changed or gone."""
+    if document.user_id is None or row.kind not in CONTRACTS | {SPLITS}:
+        return []
+    query = select(Document, DocumentInsight).join(
+        DocumentInsight, col(DocumentInsight.document_id) == col(Document.id)
     )
     query = query.where(
-        col(DocumentInsight.document_id).in_(document_ids), col(DocumentInsight.version) == col(Document.version)
-    )
-    return {
-        document_id: KindBrief(kind=kind, label=label_of(kind), warnings=len(warnings))
-        for document_id, kind, warnings in session.exec(query).all()
-    }
+        Document.user_id == document.user_id, Document.kb == "personal", Document.status == READY,
+        Document.id != document.id, DocumentInsight.kind == row.kind,
+        col(DocumentInsight.version) == col(Document.version),
+    )  # fmt: skip
+    if document.artist_id is not None:
+        query = query.where(or_(Document.artist_id == document.artist_id, col(Document.artist_id).is_(None)))
+    others = session.exec(query.order_by(col(Document.created).desc()).limit(MOST_COMPARED)).all()
+    found = contradictions(_paper(document, row), [_paper(*other) for other in others])
+    passages = Passages(session, {document.id, *(one.other.document_id for one in found)})
+    return [_disagrees(document, one, passages) for one in found]
+
+
+def _paper(document: Document, row: DocumentInsight) -> Paper:
+    return Paper(document.id, document.title, row.kind, document.standing, row.facts)
+
+
+def _disagrees(document: Document, found: Contradiction, passages: Passages) -> WarningPublic:
+    def place(fact: Mapping[str, Any], document_id: str) -> dict[str, Any]:
+        at = {name: fact[name] for name in ("page", "start", "end", "quote")}
+        return {**at, "chunk_id": passages.holding(document_id, *(fact[name] for name in ("page", "start", "end")))}
+
+    other = found.other
+    standing = "" if other.standing == "none" else f" ({other.standing})"
+    return WarningPublic(
+        code="disagrees",
+        text=f"{found.name}: {_says(found.mine)} here, but {_says(found.theirs)} in “{other.title}”{standing}. "
+        "Check which one counts.",
+        **place(found.mine, document.id),
+        other=OtherPlace(
+            document_id=other.document_id, title=other.title, **place(found.theirs, other.document_id)
+        ),
+    )  # fmt: skip
+
+
+def _says(fact: Mapping[str, Any]) -> str:
+    return spoken(date.fromisoformat(fact["day"])) if fact.get("day") else str(fact["value"])
 
 
 def _public(document: Document, row: DocumentInsight | None, passages: Passages) -> InsightPublic:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from app.db import Database
 from app.models import PROPOSED, READY, Document, DocumentInsight, ImportantDate, now
+from app.services.insight.dates import NAMED
 from app.services.insight.kinds import OTHER
 from app.services.insight.page_texts import page_texts
 from app.services.insight.reading import STAMP, Reading, read
@@ -82,7 +83,7 @@ def propose(session: Session, document: Document, facts: list[dict[str, object]]
     today = now().date()
     for key, fact in wanted.items():
         day = date.fromisoformat(str(fact["day"]))
-        if key in known or fact["name"] == "Date named" or (day - today).days < -PAST_DAYS:
+        if key in known or fact["name"] == NAMED or (day - today).days < -PAST_DAYS:
             continue
         session.add(
             ImportantDate(

@@ -111,12 +111,4 @@ class InsightPublic(BaseModel):
     note: str = NOT_ADVICE
 
 
-class KindBrief(BaseModel):
-    """What kind of document it is, and how many things in it want a look."""
-
-    kind: str
-    label: str
-    warnings: int = 0
-
-
 WarningPublic.model_rebuild()
