@@ -128,7 +128,10 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
         health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
-        chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
+        insight = InsightService(db, audit)
+        chat = ChatService(
+            settings, search, profiles, model, encoder, watch, known=insight.as_section, db=db, audit=audit
+        )
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
         if seed:
@@ -145,7 +148,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             handovers=HandoverService(db, audit, documents),
             documents=documents,
             pages=pages,
-            insight=InsightService(db, audit),
+            insight=insight,
             dates=DateService(db, audit),
             reader=InsightReader(db),
             profiles=profiles,

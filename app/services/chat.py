@@ -39,6 +39,8 @@ SHARE_FOR_SOURCES = 0.6  # of the model's context; the rest is for history, rule
 
 # What a prompt may know beside profile and sources: asked with the artist (None: all), a section's title and text, or None.
 About = Callable[[Principal, str | None], tuple[str, str] | None]
+# The same of the documents that the sources are of, by their ids.
+Known = Callable[[Principal, Sequence[str]], tuple[str, str] | None]
 
 
 class ChatService(ConversationService):
@@ -53,12 +55,14 @@ class ChatService(ConversationService):
         encoder: EmbeddingModel | None,
         watch: SessionWatch,
         about: Sequence[About] = (),
+        known: Known | None = None,
         **conversations: Any,
     ) -> None:
         super().__init__(**conversations)
         self._admission, self._watch = Admission(settings.quotas), watch
         self._settings, self._search, self._profiles = settings, search, profiles
         self._model, self.encoder, self._about = model, encoder, about
+        self._known = known
         self._next = Suggestions()
 
     def writing(self) -> int:
@@ -92,6 +96,9 @@ class ChatService(ConversationService):
             draft = answerer.prepare(request.text, retrieval)
             opening = asyncio.ensure_future(asyncio.to_thread(self._open, principal, conversation, scope, retrieval))
             answer = await asyncio.shield(opening)
+            if self._known is not None and grant.model is not None and draft.sources:
+                documents = list(dict.fromkeys(source.passage.document.id for source in draft.sources))
+                answerer.learn(await asyncio.to_thread(self._known, principal, documents))
             yield _intent(retrieval, conversation, question)
             yield _sources(draft, request.text)
             async with aclosing(response.response_gen) as pieces:

@@ -106,8 +106,12 @@ def _by_name(paper: Paper, kind: str) -> dict[str, list[Json]]:
 
 def _key(fact: Json) -> str:
     """Equal for equal statements, however they are written; empty where nothing can be compared."""
-    if fact["kind"] == "date":
-        return fact.get("day") or ""
+    if fact["kind"] == "date":  # of one that follows from another, what is agreed is the rule
+        return (
+            " ".join(fact["value"].lower().split())
+            if fact.get("rule") and fact["name"] != ENDS
+            else fact.get("day") or ""
+        )
     if fact["kind"] == "territory":
         text = fact["value"].lower()
         world = re.search(r"\b(?:world\w*|universe)\b", text) and not re.search(

@@ -175,12 +175,19 @@ def find_dates(pages: Sequence[PageText]) -> Dates:
     return Dates(_once(found)[:MOST], term, apart)
 
 
+_ENDS_BEFORE = re.compile(r"\b(?:ends?|ending|until|till|through|conclud\w*|expir\w*|to)\b", re.IGNORECASE)
+
+
 def _end(term: Term | None, start: Dated | None) -> Dated | None:
     """The last day of the term, counted from the day its own sentence names, else from the start."""
     if term is None:
         return None
-    own = re.search(r"\b(?:commenc|begin|start|from)\w*\b(.{0,80})", term.place.quote, _I)
-    written = written_days(own[1]) if own else []
+    written = [
+        day
+        for own in re.finditer(r"\b(?:commenc|begin|start|from)\w*\b(.{0,80})", term.place.quote, _I)
+        for day in written_days(own[1])[:1]
+        if not _ENDS_BEFORE.search(own[1][: day.start])
+    ]
     first = written[0].day if written else start.day if start else None
     end = last_day(first, term.span) if first else None
     if first is None or end is None:

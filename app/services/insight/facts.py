@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.services.insight.kinds import CONTRACTS
+from app.services.insight.kinds import CONTRACTS, SPLITS
 from app.services.insight.page_texts import PageText, Place, around, place_of, plain, sentences
 
 PARTY_PAGES = 2  # a contract names its parties at its beginning
@@ -136,7 +136,7 @@ _NO_TERRITORY = re.compile(
 def find_facts(pages: Sequence[PageText], kind: str) -> list[Fact]:
     """Parties, sums of money, rates and territory, each kind in the order of the pages, each said once."""
     found = [*(_defined(pages) if kind in CONTRACTS else ()), *_labelled(pages[:PARTY_PAGES])]
-    if kind != "lyrics":
+    if kind not in ("lyrics", SPLITS):  # shares are told in full by splits.py
         found += [*_figures(pages, "money", _AMOUNT, _MONEY, "Amount"), *_figures(pages, "rate", _RATE, _RATES, "")]
     if kind in CONTRACTS:
         found += _territory(pages)

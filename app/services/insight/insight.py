@@ -12,15 +12,17 @@ from app.models import READY, Document, DocumentInsight
 from app.principal import Principal
 from app.services.document_access import DocumentAccess
 from app.services.insight.contradictions import Contradiction, Paper, contradictions
+from app.services.insight.dates import ENDS, NAMED
 from app.services.insight.dates_service import dates_of
 from app.services.insight.days import spoken
-from app.services.insight.kinds import CONTRACTS, OTHER, SPLITS, label_of
+from app.services.insight.kinds import CONTRACTS, GUIDE, OTHER, SPLITS, label_of
 from app.services.insight.places import Passages
 from app.services.insight.shapes import ClausePublic, FactPublic, InsightPublic, OtherPlace, WarningPublic
 
 MOST_COMPARED = 100  # other documents, the newest first
 BRIEF_FACTS = 6  # of a document in a prompt
-BRIEF_CHARS = 300
+BRIEF_CHARS = 420
+SECTION = "What is known of the sources' documents (dates reckoned from their own words)"
 
 
 class InsightService(DocumentAccess):
@@ -41,6 +43,33 @@ class InsightService(DocumentAccess):
                 reads=[{"document_id": document.id, "chunk_ids": reads}] if row else [],
             )  # fmt: skip
         return told
+
+    def as_section(self, principal: Principal, document_ids: Sequence[str]) -> tuple[str, str] | None:
+        """A prompt's section: a line for each of these documents that the principal may see, with kind, parties and dates.
+
+        Whoever asks has found passages of them for this principal; the reading is audited there.
+        """
+        query = select(Document.title, DocumentInsight).join(DocumentInsight)
+        query = query.where(
+            col(Document.id).in_(document_ids), self._visible(principal), Document.status == READY,
+            col(DocumentInsight.version) == col(Document.version), col(DocumentInsight.kind).not_in((GUIDE, OTHER)),
+        )  # fmt: skip
+        with self._db.reading() as session:
+            lines = [_brief(title, row) for title, row in session.exec(query).all()]
+        return (SECTION, "\n".join(lines)) if lines else None
+
+
+def _brief(title: str, row: DocumentInsight) -> str:
+    """`"Deal": management agreement; Artist: ...; End of the term: 31 March 2028`; days as code reckoned them."""
+    told = [label_of(row.kind).lower()]
+    for fact in row.facts:
+        if fact["kind"] in ("party", "share"):
+            told.append(f"{fact['name']}: {fact['value']}")
+        elif fact["kind"] == "date" and fact["day"] and fact["name"] != NAMED:
+            rule = f" ({fact['rule']})" if fact["rule"] else ""
+            told.append(f"{fact['name']}: {spoken(date.fromisoformat(fact['day']))}{rule}")
+    told = told[: BRIEF_FACTS + 1] + [warning["text"] for warning in row.warnings[:2]]
+    return f'"{title}": {"; ".join(told)}'[:BRIEF_CHARS]
 
 
 def _of(session: Session, document: Document) -> DocumentInsight | None:
@@ -92,7 +121,8 @@ def _disagrees(document: Document, found: Contradiction, passages: Passages) -> 
 
 
 def _says(fact: Mapping[str, Any]) -> str:
-    return spoken(date.fromisoformat(fact["day"])) if fact.get("day") else str(fact["value"])
+    named = fact.get("day") and (not fact.get("rule") or fact["name"] == ENDS)
+    return spoken(date.fromisoformat(fact["day"])) if named else str(fact["value"])
 
 
 def _public(document: Document, row: DocumentInsight | None, passages: Passages) -> InsightPublic:

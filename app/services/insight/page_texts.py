@@ -13,6 +13,7 @@ from app.models import Chunk, Document
 from app.services.pages import page_text
 
 LONGEST_SENTENCE = 700  # characters; a longer run is a table or a list without full stops
+_HEADING = re.compile(r"^#{1,6}[ \t].*\n", re.MULTILINE)
 _END = re.compile(r"(?<=[.;!?])[\"”’')\]]*\s+(?=[\"“(]?[A-Z0-9#*•-])|\n[ \t]*\n|\n(?=[ \t]*(?:[#*•|-]|\d{1,2}[.)]\s))")
 # A full stop after these ends no sentence.
 _SHORT = re.compile(
@@ -55,6 +56,12 @@ def sentences(page: PageText) -> Iterator[Place]:
 
 
 def _cuts(text: str) -> Iterator[tuple[int, int]]:
+    """Where each one ends, and where the next begins."""
+    headings = [(match.end() - 1, match.end()) for match in _HEADING.finditer(text)]
+    yield from sorted([*_stops(text), *headings, (len(text), len(text))])
+
+
+def _stops(text: str) -> Iterator[tuple[int, int]]:
     last = 0
     for match in _END.finditer(text):
         before = text[max(last, match.start() - 12) : match.end()]
@@ -62,7 +69,6 @@ def _cuts(text: str) -> Iterator[tuple[int, int]]:
             continue
         last = match.end()
         yield match.start() + len(match.group()) - len(match.group().lstrip("\"”’')]")), match.end()
-    yield len(text), len(text)
 
 
 def place_of(page: PageText, start: int, end: int) -> Place | None:
