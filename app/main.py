@@ -41,6 +41,7 @@ from app.services.ingestion import Ingestion, at_nothing
 from app.services.insight.dates_service import DateService
 from app.services.insight.insight import InsightService
 from app.services.insight.reader import InsightReader
+from app.services.insight.second_reading import SecondReading
 from app.services.model_choices import Choices, Vault
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
@@ -151,6 +152,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             insight=insight,
             dates=DateService(db, audit),
             reader=InsightReader(db),
+            second_reading=SecondReading(db, model, settings.insight, chat.writing),
             profiles=profiles,
             first_steps=FirstSteps(db),
             samples=SampleDocuments(db, documents, SAMPLES_DIR),

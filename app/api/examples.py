@@ -67,7 +67,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "by": "rules", "day": None, "days": None, "until": None, "rule": "",
         }],
         "clauses": [{"name": "audit_right", "label": "Audit right", "found": False, "quote": "", "page": None, "by": "rules"}],
-        "warnings": [], "dates": [], "by_model": False,
+        "warnings": [], "dates": [], "questions": ["Audit right: no clause was found. Who may look at the books?"], "by_model": False,
         "note": "Read by a program: it can overlook things, and it is not legal advice. What counts is the document itself.",
     },
     "DocumentPublic": {

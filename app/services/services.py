@@ -25,6 +25,7 @@ from app.services.ingestion import Ingestion
 from app.services.insight.dates_service import DateService
 from app.services.insight.insight import InsightService
 from app.services.insight.reader import InsightReader
+from app.services.insight.second_reading import SecondReading
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
 from app.services.pages import PageService
@@ -55,6 +56,7 @@ class Services:
     insight: InsightService
     dates: DateService
     reader: InsightReader
+    second_reading: SecondReading
     profiles: ProfileService
     first_steps: FirstSteps
     samples: SampleDocuments

@@ -15,8 +15,10 @@
     ["Money", ["money"]],
     ["Rates", ["rate"]],
     ["Territory", ["territory"]],
-    ["Periods and restrictions", ["delivery_lead_time", "option_window", "exclusivity", "approval_period", "notice_period", "sunset_period"]],
+    ["Periods and restrictions", null], // all others: terms of the contract
   ];
+
+  const TOLD = new Set(["date", ...PARTS.flatMap(([, kinds]) => kinds ?? [])]);
 
   const spoken = (day) => {
     const [year, month, one] = day.split("-").map(Number);
@@ -32,7 +34,7 @@
   const quote = (text) => (text ? make("q", {}, oneLine(text)) : null);
 
   const part = (title, ...children) => {
-    const id = `insight-${title.toLowerCase().replace(/\W+/g, "-")}`;
+    const id = `insight-part-${title.toLowerCase().replace(/\W+/g, "-")}`;
     return make("section", { "aria-labelledby": id }, make("h3", { id }, title), ...children);
   };
 
@@ -143,11 +145,12 @@
     const parts = [];
     if (found.warnings.length) parts.push(part("Look at this", make("ul", { class: "warnings" }, ...found.warnings.map((one) => warning(found, one)))));
     for (const [title, kinds] of PARTS) {
-      const mine = found.facts.filter((one) => kinds.includes(one.kind));
+      const mine = found.facts.filter((one) => (kinds ? kinds.includes(one.kind) : !TOLD.has(one.kind)));
       if (mine.length) parts.push(part(title, ...listed(mine.map((one) => fact(found, one)), title)));
       if (title === "Shares") parts.push(dates(found));
     }
     parts.push(checklist(found));
+    if (found.questions.length) parts.push(part("Questions for a lawyer", ...listed(found.questions.map((one) => make("li", {}, make("p", {}, one))), "Questions for a lawyer")));
     if (!parts.some(Boolean)) parts.push(make("p", { class: "hint" }, NOTHING));
     return [...parts.filter(Boolean), make("p", { class: "advice" }, found.note)];
   };

@@ -57,6 +57,7 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "BackFill.*": "as Ingestion",
     "Removal.*": "as Ingestion: takes away what a principal deleted",
     "InsightReader.*": "as Ingestion",
+    "SecondReading.*": "as Ingestion",
     "Fact.*": "text in, text out",
     "Span.*": "as Fact",
     "Passages.holding": "places of documents that were granted before",

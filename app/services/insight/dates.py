@@ -19,7 +19,7 @@ SLACK_DAYS = 1  # "for two years" and "ends on" may mean the last day or the one
 MOST = 40  # dates of one document
 SHORTEST_TERM = 28  # days
 FOOTER_PAGES = 3  # on which the same date stands without a meaning: a page's foot
-NAMED = "Date named"
+NAMED, DUE = "Date named", "Due date"
 
 AGREED, STARTS, ENDS, SIGNED = "Date of the agreement", "Start of the term", "End of the term", "Signed"
 OPTION, NOTICE = "Last day to exercise the option", "Last day to give notice"
@@ -34,7 +34,7 @@ _MEANING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("Delivery due", r"\b(?:deliver\w*|hand(?:ed|s)?\s+over|submit\w*|masters?)\b.{0,70}\b(?:by|before|until|on|than|due)\W*$"),
         ("Payment due", r"\b(?:pay\w*|paid|due|balance|invoice|deposit)\b.{0,60}\b(?:by|before|until|on|than|due|date)\W*$"),
         ("Statement due", r"\b(?:statements?|accounts?|accounting)\b.{0,50}\b(?:by|before|until|on|than)\W*$"),
-        ("Due date", r"\b(?:due\s+(?:date|on|by)|deadline|no\s+later\s+than|not\s+later\s+than|closes?\s+on)\W{0,4}$"),
+        (DUE, r"\b(?:due\s+(?:date|on|by)|deadline|no\s+later\s+than|not\s+later\s+than|closes?\s+on)\W{0,4}$"),
         ("Release", r"\b(?:release\s+date|releases?|released|street\s+date|out|comes\s+out)\b(?:\s+(?:on|is|for|set|scheduled|"
          r"planned|worldwide|:))*\W*$"),
         ("Concert", r"\b(?:concert|show|performance|gig|festival|engagement|event)(?:\s+date)?s?\b.{0,30}(?:on|is|:|takes\s+place)\W*$"),
@@ -45,9 +45,9 @@ _MEANING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (STARTS, r"\b(?:(?:term|agreement|contract|licen[cs]e|period|appointment)\b.{0,90}\b(?:commenc\w+|begin(?:s|ning)?|starts?|"
          r"starting|from|effective)|effective\s+date|start\s+date|commencement\s+date(?:\s+(?:will|shall)\s+be)?|effective)\b"
          r"(?:\s+(?:on(?:\s+or\s+about)?|as|of|is|the|date|from))*\W*$"),
-        (AGREED, r"\b(?:agreement|contract|amendment|licen[cs]e|deed|memo|sheet)\b.{0,150}\b(?:made|dated|entered\s+into|executed|"
-         r"effective|as\s+of|signed|concluded)\b.{0,40}$|^\W*dated(?:\s+as\s+of)?\W*$|\bagreement\s+date\W*$|"
-         r"\bdate\s+of\s+(?:this\s+)?agreement\W*$"),
+(AGREED, r"\b(?:agreement|contract|amendment|licen[cs]e|deed|memo|sheet)\b.{0,150}\b(?:made|dated|entered\s+into|executed|"
+         r"effective\s+as\s+of|signed|concluded)\b(?:[\s,]+(?:on|as|of|this|the|and|effective|in|at|by|date|made|entered|into))*[\s,]*$|"
+         r"^\W*dated(?:\s+as\s+of)?\W*$|\bagreement\s+date\W*$|\bdate\s+of\s+(?:this\s+)?agreement\W*$"),
         (SIGNED, r"\b(?:signed|signature|by:|name:)\b.{0,60}$|(?:^|\n)\W*date(?:d)?\W{0,4}$"),
         ("Invoice date", r"\binvoice\s+date\W{0,4}$|\bdate\s+of\s+(?:the\s+)?invoice\W{0,4}$"),
     )
@@ -219,13 +219,11 @@ def _named(pages: Sequence[PageText]) -> list[Dated]:
 
 
 def _meaning(before: str) -> str:
-    """By the words nearest before the date: of several that fit, the one that begins last."""
-    best, at = "", -1
-    for label, pattern in _MEANING:
-        for match in pattern.finditer(before):
-            if match.start() > at:
-                best, at = label, match.start()
-    return best
+    """By the words nearest before the date: of several meanings that fit, the one that begins last, and a general one only
+    where no other does.
+    """
+    found = [(label != DUE, match.start(), label) for label, pattern in _MEANING for match in pattern.finditer(before)]
+    return max(found)[2] if found else ""
 
 
 def _term(pages: Sequence[PageText]) -> Term | None:

@@ -17,6 +17,7 @@ from app.services.insight.dates_service import dates_of
 from app.services.insight.days import spoken
 from app.services.insight.kinds import CONTRACTS, GUIDE, OTHER, SPLITS, label_of
 from app.services.insight.places import Passages
+from app.services.insight.reading import questions
 from app.services.insight.shapes import ClausePublic, FactPublic, InsightPublic, OtherPlace, WarningPublic
 
 MOST_COMPARED = 100  # other documents, the newest first
@@ -142,5 +143,6 @@ def _public(document: Document, row: DocumentInsight | None, passages: Passages)
         facts=[FactPublic.model_validate(placed(one)) for one in row.facts] if row else [],
         clauses=[ClausePublic.model_validate(placed(one)) for one in row.clauses] if row else [],
         warnings=[WarningPublic.model_validate(placed(one)) for one in row.warnings] if row else [],
+        questions=questions(row.clauses, row.kind) if row else [],
         by_model=any(one["by"] == "model" for one in row.facts) if row else False,
     )

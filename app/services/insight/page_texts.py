@@ -18,7 +18,7 @@ _END = re.compile(r"(?<=[.;!?])[\"”’')\]]*\s+(?=[\"“(]?[A-Z0-9#*•-])|\n[
 # A full stop after these ends no sentence.
 _SHORT = re.compile(
     r"(?:\b(?:no|inc|ltd|corp|co|mr|mrs|ms|dr|st|art|sec|vol|feat|ft|e\.g|i\.e|approx|jan|feb|mar|apr|jun|jul|aug|sept?|oct|"
-    r"nov|dec)|\b[A-Z]|\n[ \t]*\d{1,3}(?:\.\d{1,3})*|\A[ \t]*\d{1,3}(?:\.\d{1,3})*)\.[\"”’')\]]*\s*\Z",
+    r"nov|dec)|\b[A-Z]|(?:\n|\A)[ \t]*(?:#{1,6}[ \t]+)?\d{1,3}(?:\.\d{1,3})*)\.[\"”’')\]]*\s*\Z",
     re.IGNORECASE,
 )
 

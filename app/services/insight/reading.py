@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any
 
-from app.services.insight.dates import Dated, Dates, find_dates
+from app.llm_client import LanguageModel
+from app.services.insight.dates import ENDS, Dated, Dates, find_dates
 from app.services.insight.days import spoken
 from app.services.insight.facts import Fact, find_facts
 from app.services.insight.kinds import CONTRACTS, DATED, GUIDE, SPLITS, kind_of
@@ -15,7 +17,7 @@ from app.services.insight.page_texts import PageText
 from app.services.insight.splits import find_splits
 
 STAMP = "1"  # of these rules: another one has every document read again
-MOST_FACTS = 80  # of one document
+MOST_FACTS = 200  # of one document
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ def read(document_id: str, title: str, suffix: str, kb: str, pages: Sequence[Pag
         warnings += sheet.warnings
     if kind in CONTRACTS:
         clauses = [clause.as_json() for clause in find_clauses(pages)]
-        facts += contract_terms(pages)
+        end = next((one.day for one in dates.dates if one.label == ENDS and one.day), None)
+        facts += contract_terms(pages, end)
     return Reading(kind, facts[:MOST_FACTS], clauses, warnings)
 
 
@@ -61,7 +64,8 @@ def date_key(document_id: str, day: str | None, value: str, quote: str) -> str:
 
 def ends_apart(apart: tuple[Dated, Dated]) -> dict[str, Any]:
     stated, reckoned = apart
-    assert stated.day is not None and reckoned.day is not None
+    assert stated.day is not None
+    assert reckoned.day is not None
     return {
         "code": "end_and_term",
         "text": f"It says that it ends on {spoken(stated.day)}, but {reckoned.rule} would be {spoken(reckoned.day)}. "
@@ -81,5 +85,29 @@ except ImportError:  # until both branches are one
     def find_clauses(pages: Sequence[Any]) -> list[Any]:
         return []
 
-    def contract_terms(pages: Sequence[Any]) -> list[dict[str, Any]]:
+    def contract_terms(pages: Sequence[Any], ends: date | None = None) -> list[dict[str, Any]]:
         return []
+
+
+async def add_clauses(
+    model: LanguageModel, pages: Sequence[PageText], clauses: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The checklist with what the model points to beyond it."""
+    try:
+        from app.services.insight import clause_model
+        from app.services.insight.clauses import Clause
+    except ImportError:  # as above
+        return clauses
+    names = {field.name for field in fields(Clause)} - {"more"}
+    rows = [Clause(**{name: one[name] for name in names if name in one}) for one in clauses]
+    found = await clause_model.add_clauses(model, pages, rows)
+    return [old if old["found"] else new.as_json() for old, new in zip(clauses, found, strict=True)]
+
+
+def questions(clauses: Sequence[dict[str, Any]], kind: str) -> list[str]:
+    """What to ask a lawyer: about what was not found, and about words that leave things open."""
+    try:
+        from app.services.insight.questions import questions_of
+    except ImportError:  # as above
+        return []
+    return list(questions_of(clauses, kind))

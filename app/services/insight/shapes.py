@@ -107,6 +107,7 @@ class InsightPublic(BaseModel):
     clauses: list[ClausePublic] = []
     warnings: list[WarningPublic] = []
     dates: list[DatePublic] = []
+    questions: list[str] = Field(default=[], description="of a contract, for a lawyer: what is missing or left open")
     by_model: bool = False
     note: str = NOT_ADVICE
 
