@@ -105,9 +105,13 @@ def _items(answer: str) -> Iterator[Item]:
 
 
 def _new(found: Sequence[Fact | Dated], known: Sequence[dict[str, Any]]) -> list[Fact | Dated]:
-    seen = {(fact["kind"], str(fact.get("day") or fact["value"]).lower()) for fact in known}
+    seen = {
+        (fact["kind"], str(fact.get("day") or fact["value"]).lower()) for fact in known if fact["name"] != NAMED
+    }  # a day that the rules know no meaning of may get one
     fresh = []
     for one in found:
+        if isinstance(one, Dated) and one.label == NAMED:
+            continue
         key = ("date", str(one.day)) if isinstance(one, Dated) else (one.kind, one.value.lower())
         if key not in seen:
             seen.add(key)

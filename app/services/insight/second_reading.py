@@ -14,7 +14,7 @@ from app.config import InsightSettings
 from app.db import Database
 from app.errors import AppError
 from app.models import READY, Document, DocumentInsight
-from app.services.insight.dates import Dated
+from app.services.insight.dates import NAMED, Dated
 from app.services.insight.kinds import CONTRACTS, GUIDE
 from app.services.insight.model import more_facts
 from app.services.insight.page_texts import PageText, page_texts
@@ -102,7 +102,9 @@ class SecondReading:
         finally:
             self._asking = None
         facts = [date_fact(document.id, one, "model") if isinstance(one, Dated) else one.as_json() for one in found]
-        await asyncio.to_thread(self._write, document, [*row.facts, *facts][:MOST_FACTS], clauses)
+        explained = {one["day"] for one in facts if one["kind"] == "date"}
+        known = [one for one in row.facts if one["name"] != NAMED or one.get("day") not in explained]
+        await asyncio.to_thread(self._write, document, [*known, *facts][:MOST_FACTS], clauses)
 
     def _write(self, document: Document, facts: list[dict[str, Any]], clauses: list[dict[str, Any]]) -> None:
         with self._db.session() as session:
