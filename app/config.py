@@ -127,6 +127,11 @@ class LLMSettings(Section):
     intent_seconds: float = Field(1.5, gt=0)
 
 
+class InsightSettings(Section):
+    model: bool = True
+    model_chars: int = Field(40_000, ge=1000)
+
+
 class IngestionSettings(Section):
     max_bytes: int = Field(50_000_000, ge=1)
     attempts: int = Field(5, ge=1)
@@ -239,6 +244,7 @@ class Settings(Section):
     retrieval: RetrievalSettings = RetrievalSettings()
     llm: LLMSettings = LLMSettings()
     ingestion: IngestionSettings = IngestionSettings()
+    insight: InsightSettings = InsightSettings()
     auth: AuthSettings = AuthSettings()
     quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()

@@ -38,6 +38,10 @@ from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion, at_nothing
+from app.services.insight.dates_service import DateService
+from app.services.insight.insight import InsightService
+from app.services.insight.reader import InsightReader
+from app.services.insight.second_reading import SecondReading
 from app.services.model_choices import Choices, Vault
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
@@ -126,9 +130,11 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
         health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
+        insight = InsightService(db, audit)
         plans = PlanService(db, audit, profiles, search, model)
         chat = ChatService(
-            settings, search, profiles, model, encoder, watch, about=[plans.as_section], plans=plans, db=db, audit=audit
+            settings, search, profiles, model, encoder, watch, about=[plans.as_section], known=insight.as_section, plans=plans,
+            db=db, audit=audit,
         )
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
@@ -146,6 +152,10 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             handovers=HandoverService(db, audit, documents),
             documents=documents,
             pages=pages,
+            insight=insight,
+            dates=DateService(db, audit),
+            reader=InsightReader(db),
+            second_reading=SecondReading(db, model, settings.insight, chat.writing),
             profiles=profiles,
             first_steps=FirstSteps(db),
             samples=SampleDocuments(db, documents, SAMPLES_DIR),

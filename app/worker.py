@@ -12,9 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
 from app.errors import AppError
+from app.services.insight.second_reading import SecondReading
 from app.services.services import Services
 
 REFRESH_SECONDS = 15.0  # how soon this process sees index pointers that another one moved
+SECOND_READING_SECONDS = 2.0  # between two looks for documents that the language model may read
 SWEEP_SECONDS = 0.5  # after a deletion, so that several are swept together
 SWEEP_TRY_SECONDS = 2.0  # for a moment without readers; then again
 
@@ -29,16 +31,19 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self._refreshed = time.monotonic()
         self._sweeper = Sweeper(services.db)
+        self._second = SecondReader(services.second_reading)
 
     def start(self) -> None:
         self._services.documents.wake = self._awake.set
         self._services.ingestion.beat = self._beat
         self._thread.start()
         self._sweeper.start()
+        self._second.start()
 
     def stop(self) -> None:
         """Let the present step end, at most ten seconds; what is unfinished is resumed at the next start."""
         self._sweeper.stop()
+        self._second.stop()
         self._stopping.set()
         self._awake.set()
         if self._thread.is_alive():
@@ -62,7 +67,14 @@ class Worker:
                 self._services.indexes.refresh()
                 self._services.indexes.drop_retired()
             # One piece of each: a long back-fill keeps no document waiting, many documents no back-fill.
-            worked = [step() for step in (self._services.ingestion.run_once, self._services.ingestion.back_fill)]
+            worked = [
+                step()
+                for step in (
+                    self._services.ingestion.run_once,
+                    self._services.reader.step,
+                    self._services.ingestion.back_fill,
+                )
+            ]
             return self._services.reconciler.step() or any(worked)
         except AppError as error:  # a part is down: its sentence is in the health report, the work waits
             logger.bind(code=error.code).warning("worker waits")
@@ -70,6 +82,33 @@ class Worker:
             logger.bind(error=type(error).__name__).opt(exception=True).error("worker step failed")
         self._stopping.wait(1.0)
         return False
+
+
+class SecondReader:
+    """One thread in which the language model reads documents: an answer of it may take a minute, which nothing waits for."""
+
+    def __init__(self, reading: SecondReading) -> None:
+        self._reading = reading
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="second reader", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Breaks off what is being read; it is read at the next start."""
+        self._stopping.set()
+        self._reading.stop()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(SECOND_READING_SECONDS):
+            try:
+                while not self._stopping.is_set() and self._reading.step():
+                    pass
+            except Exception as error:  # as the worker, it outlives any single failure
+                logger.bind(error=type(error).__name__).opt(exception=True).error("second reading failed")
 
 
 class Sweeper:

@@ -37,7 +37,9 @@ def settings_in(folder: Path, models: Path | None = None, **overrides: Any) -> S
     if models is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "models").symlink_to(models, target_is_directory=True)
-    return load_settings(env={}, **{"data": {"dir": str(folder)}, **overrides})
+    # Without the model's reading in the background: tests count what the language model is sent.
+    plain: dict[str, Any] = {"data": {"dir": str(folder)}, "insight": {"model": False}}
+    return load_settings(env={}, **{**plain, **overrides})
 
 
 @pytest.fixture(autouse=True)

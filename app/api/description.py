@@ -39,6 +39,7 @@ TAGS = {
     "profile": "What answers should know about whoever asks.",
     "artists": "Whom one works for, and handing one over.",
     "documents": "One's own files and notes, and the industry's.",
+    "dates": "Days that documents name or that follow from them, and one's own.",
     "search": "Retrieval alone.",
     "conversations": "What was asked and answered.",
     "messages": "Asking.",

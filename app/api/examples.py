@@ -90,6 +90,25 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ConversationPublic": {
         "id": "17", "title": "When does my publishing deal end?", "artist_id": None, "created": _AT, "updated": _AT,
     },
+    "DatePublic": {
+        "id": "2e8b6d1f-7c3a-4f5e-8d9b-1a0c4e6f2b7d", "document_id": _DOCUMENT, "title": "Publishing deal", "artist_id": _ARTIST,
+        "label": "Last day to give notice", "day": "2027-01-30", "days_left": 60, "status": "proposed",
+        "rule": "60 days before the end of the term, 31 March 2027", "page": 3,
+        "quote": "Either party may give notice 60 days before the end of the term.", "start": 120, "end": 184,
+        "chunk_id": _CHUNK, "changed": False, "created": _AT,
+    },
+    "InsightPublic": {
+        "document_id": _DOCUMENT, "title": "Publishing deal", "kb": "personal", "version": 1, "read": True,
+        "kind": "publishing", "label": "Publishing agreement", "contract": True,
+        "facts": [{
+            "kind": "party", "name": "Publisher", "value": "The Night Shift", "page": 1, "start": 60, "end": 180,
+            "quote": "This agreement is made between The Night Shift (the Publisher) and the writer.", "chunk_id": _CHUNK,
+            "by": "rules", "day": None, "days": None, "until": None, "rule": "",
+        }],
+        "clauses": [{"name": "audit_right", "label": "Audit right", "found": False, "quote": "", "page": None, "by": "rules"}],
+        "warnings": [], "dates": [], "questions": ["Audit right: no clause was found. Who may look at the books?"], "by_model": False,
+        "note": "Read by a program: it can overlook things, and it is not legal advice. What counts is the document itself.",
+    },
     "DocumentPublic": {
         "id": _DOCUMENT, "title": "Publishing deal", "kb": "personal", "artist_id": _ARTIST, "standing": "signed",
         "status": "ready", "reason": None, "progress": 1.0, "pages": 12, "chunks": 41, "bytes": 184320,

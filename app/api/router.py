@@ -12,9 +12,11 @@ from app.api import (
     audit,
     auth,
     conversations,
+    dates,
     documents,
     first_steps,
     health,
+    insight,
     messages,
     models,
     pages,
@@ -26,7 +28,7 @@ from app.api import (
 
 api_router = APIRouter(prefix="/api")
 for resource in (
-    health, auth, account, sign_ins, first_steps, profile, artists, documents, pages, search, conversations, messages,
+    health, auth, account, sign_ins, first_steps, profile, artists, documents, insight, dates, pages, search, conversations, messages,
     analytics, audit, admin, models, plans,
 ):  # fmt: skip
     api_router.include_router(resource.router)

@@ -105,6 +105,11 @@ class Answerer:
             retrieval.trace.prompt = [{"label": s.label, "chunk_id": s.passage.chunk.id} for s in kept]
         return self.draft
 
+    def learn(self, section: tuple[str, str] | None) -> None:
+        """What is known of the sources' documents, as a section of the prompt."""
+        if section is not None:
+            self._about = (*self._about, section)
+
     async def write(self, question: str, retrieval: Retrieval) -> AsyncGenerator[str, None]:
         """Pieces of the answer, with checked citations. A provider that breaks after the first words raises `BrokenAnswer`."""
         draft = self.prepare(question, retrieval)

@@ -41,6 +41,8 @@ SHARE_FOR_SOURCES = 0.6  # of the model's context; the rest is for history, rule
 
 # What a prompt may know beside profile and sources: asked with the artist (None: all), a section's title and text, or None.
 About = Callable[[Principal, str | None], tuple[str, str] | None]
+# The same of the documents that the sources are of, by their ids.
+Known = Callable[[Principal, Sequence[str]], tuple[str, str] | None]
 
 
 class ChatService(ConversationService):
@@ -56,13 +58,15 @@ class ChatService(ConversationService):
         watch: SessionWatch,
         about: Sequence[About] = (),
         plans: ProposingService | None = None,
+        known: Known | None = None,
         **conversations: Any,
     ) -> None:
         super().__init__(**conversations)
         self._admission, self._watch = Admission(settings.quotas), watch
         self._settings, self._search, self._profiles = settings, search, profiles
         self._model, self.encoder, self._about = model, encoder, about
-        self._next, self._plans = Suggestions(), plans
+        self._known, self._plans = known, plans
+        self._next = Suggestions()
 
     def writing(self) -> int:
         """How many answers are being written at this moment, for everybody together."""
@@ -95,6 +99,9 @@ class ChatService(ConversationService):
             draft = answerer.prepare(request.text, retrieval)
             opening = asyncio.ensure_future(asyncio.to_thread(self._open, principal, conversation, scope, retrieval))
             answer = await asyncio.shield(opening)
+            if self._known is not None and grant.model is not None and draft.sources:
+                documents = list(dict.fromkeys(source.passage.document.id for source in draft.sources))
+                answerer.learn(await asyncio.to_thread(self._known, principal, documents))
             yield _intent(retrieval, conversation, question)
             yield _sources(draft, request.text)
             async with aclosing(response.response_gen) as pieces:

@@ -18,6 +18,7 @@ from app.models import DELETING, FAILED, KB, KBS, READY, STANDINGS, STORED, Docu
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.idempotency import forget
+from app.services.insight.briefs import kinds_of
 from app.services.quotas import check_quota, hold_owner
 from app.services.selection import COMING, NO_ARTIST, Kind, Progress, conditions, totals
 from app.services.shapes import DocumentPublic, DocumentTotals, Listing
@@ -147,8 +148,10 @@ class DocumentService(VersionService):
             query = query.order_by(col(Document.created).desc(), col(Document.id).desc()).limit(limit + 1)
             rows = session.exec(query).all()
             coming = self._revisions(session, [row.id for row in rows])
+            kinds = kinds_of(session, [row.id for row in rows])
         following = rows[limit - 1].id if len(rows) > limit else None
-        return Listing(items=[public(row, coming.get(row.id)) for row in rows[:limit]], next=following)
+        items = [public(row, coming.get(row.id), kinds.get(row.id)) for row in rows[:limit]]
+        return Listing(items=items, next=following)
 
     def has_own(self, principal: Principal) -> bool:
         """Whether there is any document of the principal's own."""
@@ -160,7 +163,9 @@ class DocumentService(VersionService):
 
     def get(self, principal: Principal, document_id: str) -> DocumentPublic:
         with self._refusing(principal, "document.read", document_id), self._db.reading() as session:
-            return public(self._get(session, principal, document_id), session.get(Revision, document_id))
+            document = self._get(session, principal, document_id)
+            kind = kinds_of(session, [document.id]).get(document.id)
+            return public(document, session.get(Revision, document_id), kind)
 
     def update(
         self,

@@ -84,7 +84,7 @@ class PageService(DocumentAccess):
         Raises `NotFound` for documents, pages and passages that are not there, or not this principal's to see.
         """
         granted = self._grant(principal, document_id, page, asked)
-        document, text = granted.document, _text(granted)
+        document, text = granted.document, page_text(granted.chunks)
         return PagePublic(
             document_id=document.id,
             title=document.title,
@@ -113,7 +113,7 @@ class PageService(DocumentAccess):
         self._sweep()
         if (kept := self._kept.get(key)) is not None:
             return kept
-        text = _text(granted)
+        text = page_text(granted.chunks)
         marks = [Mark(text[span.start : span.end], span.start, span.quote) for span in _spans(granted)]
         path = self._uploads / (document.file or document.id)
         began = time.perf_counter()
@@ -186,10 +186,10 @@ def _why_none(document: Document) -> str:
     return NO_TEXT if document.status == READY or document.pages else NOT_READ
 
 
-def _text(granted: _Grant) -> str:
-    """The page's text: chunks overlap, and between those that do not lies only white space."""
+def page_text(chunks: Sequence[Chunk]) -> str:
+    """The text of the page that these are all chunks of: they overlap, and between those that do not lies only white space."""
     text = ""
-    for chunk in granted.chunks:
+    for chunk in chunks:
         gap = chunk.start - len(text)
         text += "\n\n".ljust(gap) if gap > 1 and text else " " * gap
         text += chunk.text[max(0, -gap) :]

@@ -22,6 +22,10 @@ from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
+from app.services.insight.dates_service import DateService
+from app.services.insight.insight import InsightService
+from app.services.insight.reader import InsightReader
+from app.services.insight.second_reading import SecondReading
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
 from app.services.pages import PageService
@@ -50,6 +54,10 @@ class Services:
     handovers: HandoverService
     documents: DocumentService
     pages: PageService
+    insight: InsightService
+    dates: DateService
+    reader: InsightReader
+    second_reading: SecondReading
     profiles: ProfileService
     first_steps: FirstSteps
     samples: SampleDocuments

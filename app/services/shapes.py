@@ -56,6 +56,14 @@ class AuditPublic(BaseModel):
     )
 
 
+class KindBrief(BaseModel):
+    """What kind of document it is, and how many things in it want a look."""
+
+    kind: str
+    label: str
+    warnings: int = 0
+
+
 class DocumentPublic(BaseModel):
     id: Id
     title: str
@@ -76,6 +84,9 @@ class DocumentPublic(BaseModel):
     version: int = Field(default=1, description="the one that answers, or will when it is ready")
     answers: bool = Field(
         default=False, description="whether it is found by searches now, if need be in its old version"
+    )
+    insight: KindBrief | None = Field(
+        default=None, description="what it was read as, in lists and of one document; see `/documents/{id}/insight`"
     )
     detail: dict[str, Any] | None = Field(
         default=None,

@@ -19,7 +19,7 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.document_access import DocumentAccess
 from app.services.quotas import check_bytes
-from app.services.shapes import DocumentPublic
+from app.services.shapes import DocumentPublic, KindBrief
 from app.services.uploads import Stored, check_room, display_name, store
 
 CANCELLED = "Cancelled; press retry to have it read after all."
@@ -195,9 +195,9 @@ def checked_name(filename: str) -> tuple[str, str]:
     return name, suffix
 
 
-def public(document: Document, revision: Revision | None = None) -> DocumentPublic:
+def public(document: Document, revision: Revision | None = None, insight: KindBrief | None = None) -> DocumentPublic:
     """A document as it leaves the process. While a new version is on its way, its state and its file are told."""
-    shown = DocumentPublic.model_validate(document, from_attributes=True)
+    shown = DocumentPublic.model_validate(document, from_attributes=True).model_copy(update={"insight": insight})
     answers = document.status == READY
     if revision is None or not answers:
         return shown.model_copy(update={"answers": answers})

@@ -7,6 +7,7 @@
   const OVERLAP_MS = 2000; // changes are written down a moment before they can be seen
   const TYPING_MS = 250;
   const AT_ONCE = 4;
+  const LEARN_MS = [300, 1000, 3000, 9000];
   const GONE = "The server does not answer; what is shown may be old. Looking again…";
 
   const { api, send, artists, make, options, size, count, confirmed, chosen, makeRow, editRow, finished } = window.aim;
@@ -37,7 +38,14 @@
       if (Date.parse(found.updated) < Date.parse(row.document.updated)) return; // the answer to an older question came later
       const ended = !finished(row.document) && finished(found);
       row.update(found);
-      if (ended) sum();
+      if (ended) sum(), learn(row);
+    };
+
+    // What kind of document it is follows a moment after it is ready.
+    const learn = (row, pauses = LEARN_MS) => {
+      if (row.document.status !== "ready" || row.document.insight || !pauses.length) return;
+      const again = () => rows.get(row.document.id) === row && api(of(row)).then(heard, () => {}).then(() => learn(row, pauses.slice(1)));
+      setTimeout(again, pauses[0]);
     };
 
     const add = (found, place = "append") => {
@@ -185,6 +193,7 @@
       pick: () => countPicked(),
       cancel: (row) => change(row, () => api(`${of(row)}/cancel`, { method: "POST" })),
       retry: (row) => change(row, () => api(`${of(row)}/retry`, { method: "POST" })),
+      details: (row) => window.aim.details(row.document),
       view: (row) => window.aim.view({ document: row.document.id, page: 1, title: row.document.title }),
       edit: (row) => editRow(library, row, async (changes) => (heard(await api(of(row), { method: "PATCH", json: changes })), settle())),
       replace: (row) => (row.close(), replace(row)),

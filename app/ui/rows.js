@@ -46,6 +46,7 @@
   const buttons = {
     cancel: "Cancel",
     retry: "Try again",
+    details: "Details",
     view: "Preview",
     edit: "Edit",
     replace: "Replace the file",
@@ -58,17 +59,17 @@
     const row = { document: first, heard: performance.now() };
     const button = (action) => make("button", { type: "button", "data-action": action, click: () => act(action, row) }, buttons[action]);
     const link = make("a", { "data-action": "download", href: `/api/documents/${encodeURIComponent(first.id)}/file`, download: true }, buttons.download);
-    const [cancel, retry, view, edit, replace, remove] = ["cancel", "retry", "view", "edit", "replace", "delete"].map(button);
+    const [cancel, retry, details, view, edit, replace, remove] = ["cancel", "retry", "details", "view", "edit", "replace", "delete"].map(button);
     const pick = make("input", { type: "checkbox", change: () => act("pick", row) });
     const kind = make("span", { class: "kind", "aria-hidden": "true" });
-    const [title, line, meanwhile, reason] = ["title", "facts", "facts meanwhile", "reason"].map((name) => make("span", { class: name }));
+    const [title, about, line, meanwhile, reason] = ["title", "about", "facts", "facts meanwhile", "reason"].map((name) => make("span", { class: name }));
     const refused = make("span", { class: "reason refused", role: "alert", hidden: true });
     const bar = make("progress", { max: 100 });
     const summary = make("summary", {}, "More");
     const menu = make("details", { class: "menu" }, summary, make("div", {}, replace));
-    const actions = make("div", { class: "actions" }, ...(library.writable ? [cancel, retry, view, edit, menu] : [view, link]));
+    const actions = make("div", { class: "actions" }, ...(library.writable ? [cancel, retry, details, view, edit, menu] : [details, view, link]));
     if (library.writable) menu.lastElementChild.append(link, remove);
-    const what = make("div", { class: "what" }, title, line, meanwhile, reason, refused, bar);
+    const what = make("div", { class: "what" }, title, about, line, meanwhile, reason, refused, bar);
     row.element = make("li", { class: "document", "data-id": first.id }, library.writable ? make("label", { class: "pick" }, pick) : null, kind, what, actions);
     const shut = (event) => {
       if (event.key !== "Escape" || !menu.open) return;
@@ -82,13 +83,15 @@
     row.update = (found) => {
       const held = globalThis.document.activeElement;
       const going = !finished(found);
+      if (!found.insight && found.version === row.document.version) found.insight = row.document.insight; // answers to changes tell none
       row.document = found;
       row.heard = performance.now();
       row.element.className = `document ${found.status}`;
-      for (const [control, name] of [[pick, "Select"], [cancel, "Cancel"], [retry, "Try again"], [view, "Preview"], [edit, "Edit"], [summary, "More for"], [replace, "Replace"], [link, "Download"], [remove, "Delete"]])
+      for (const [control, name] of [[pick, "Select"], [cancel, "Cancel"], [retry, "Try again"], [details, "Details of"], [view, "Preview"], [edit, "Edit"], [summary, "More for"], [replace, "Replace"], [link, "Download"], [remove, "Delete"]])
         control.setAttribute("aria-label", `${name} ${found.title}`);
       put(kind, found.filename.includes(".") ? found.filename.split(".").pop().toUpperCase() : "");
       put(title, found.title);
+      put(about, window.aim.sortOf?.(found) ?? "");
       put(line, facts(found, library));
       put(meanwhile, found.answers && found.status !== "ready" ? "A new version; the one before answers until it is ready." : "");
       put(reason, found.reason ?? "");
@@ -97,6 +100,7 @@
       bar.setAttribute("aria-label", `Progress of ${found.title}`);
       cancel.hidden = !going;
       retry.hidden = found.status !== "failed";
+      details.hidden = !about.textContent;
       replace.hidden = going;
       view.hidden = !window.aim.view || !found.answers;
       if (row.element.contains(held) && held.hidden) row.focus();

@@ -107,6 +107,9 @@ POST /documents/{document_id}/cancel
 GET PUT /documents/{document_id}/file
 GET /documents/{document_id}/pages/{n}
 GET /documents/{document_id}/pages/{n}.png
+GET /documents/{document_id}/insight
+GET POST /dates
+PATCH DELETE /dates/{date_id}
 POST /search
 GET POST /conversations
 GET PATCH DELETE /conversations/{conversation_id}
@@ -166,7 +169,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 12
+    assert len(lists) == 13
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1

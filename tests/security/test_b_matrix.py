@@ -189,6 +189,8 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
         "query": "What commission?",
         "text": f"What does my manager take? {random_id('x')}",
         "title": "One",
+        "label": "One",
+        "day": "2027-01-01",
     }
     wanted = {name for name in words if (route, name) in fields(town)}
     return town.bob.client.request(method, path, json={**{name: words[name] for name in wanted}, field: given})

@@ -194,6 +194,7 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     person.ids |= {"message": message["id"], "conversation": message["conversation"], "user": person.id}
     person.ids["trace"] = message["trace_id"]
     _plan(person, word, services)
+    person.ids["date"] = person.post("/dates", json={"label": f"{word} day", "day": "2027-05-01"})["id"]
     person.ids["session"] = person.client.get("/api/account/sessions").json()["items"][0]["id"]
 
 

@@ -28,6 +28,9 @@ ROUTES: dict[str, str] = {
     "POST /api/documents/{document_id}/cancel": "theirs", "PUT /api/documents/{document_id}/file": "theirs",
     "GET /api/documents/{document_id}/file": "theirs",
     "GET /api/documents/{document_id}/pages/{n}": "theirs", "GET /api/documents/{document_id}/pages/{n}.png": "theirs",
+    "GET /api/documents/{document_id}/insight": "theirs",
+    "GET /api/dates": "own", "POST /api/dates": "own",
+    "PATCH /api/dates/{date_id}": "theirs", "DELETE /api/dates/{date_id}": "theirs",
     "POST /api/search": "own",
     "GET /api/conversations": "own", "POST /api/conversations": "own",
     "GET /api/conversations/{conversation_id}": "theirs", "PATCH /api/conversations/{conversation_id}": "theirs",
@@ -59,6 +62,7 @@ PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
     "offer_id": "offer", "user_id": "user", "session_id": "session",
     "plan_id": "plan", "step_id": "step", "proposal_id": "proposal",
+    "date_id": "date",
 }  # fmt: skip
 
 # A parameter of a path that names nothing of anybody's -> what is put there.
@@ -71,6 +75,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/documents/{document_id}": {"title": "Mine now"},
     "PUT /api/documents/{document_id}/file": {"file": "Text that is mine now."},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
+    "PATCH /api/dates/{date_id}": {"label": "Mine now"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/plans/{plan_id}": {"title": "Mine now"},
     "POST /api/plans/{plan_id}/steps": {"title": "Mine now"},
@@ -89,6 +94,10 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/artists/offers", "after"): "offer",
     ("GET /api/documents", "after"): "document",
     ("GET /api/documents", "artist_id"): "artist",
+    ("GET /api/dates", "after"): "date",
+    ("GET /api/dates", "artist_id"): "artist",
+    ("GET /api/dates", "document_id"): "document",
+    ("POST /api/dates", "artist_id"): "artist",
     ("GET /api/conversations", "after"): "conversation",
     ("GET /api/conversations/{conversation_id}/messages", "after"): None,
     ("GET /api/messages/{message_id}/earlier", "after"): None,
@@ -132,7 +141,7 @@ PLAIN = {
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
-    "currency", "price_in", "price_out", "from", "to", "others", "hidden",
+    "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label",
     "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "days",
 }  # fmt: skip
 
@@ -158,6 +167,8 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/documents/{document_id}/retry": {},
     "POST /api/documents/{document_id}/cancel": {},
     "PUT /api/documents/{document_id}/file": {"file": "Text of a newer file."},
+    "POST /api/dates": {"label": "Mass", "day": "2027-01-01"},
+    "PATCH /api/dates/{date_id}": {"label": "Mass"},
     "POST /api/search": {"query": "commission"},
     "POST /api/conversations": {"title": "Mass"},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mass"},

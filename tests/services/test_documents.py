@@ -84,7 +84,7 @@ def test_when_receive_returns_file_row_and_audit_are_there_and_the_worker_is_tol
         "title": "Management deal", "kb": "personal", "artist_id": None, "standing": "none", "status": "stored",
         "reason": None, "progress": 0.0, "pages": 0, "chunks": 0, "bytes": len(text),
         "sha256": hashlib.sha256(text.encode()).hexdigest(), "filename": "Management deal.TXT", "version": 1,
-        "answers": False, "detail": None, "as_of": None,
+        "answers": False, "detail": None, "as_of": None, "insight": None,
     }  # fmt: skip
     assert desk.documents.get(desk.anna, document.id) == document
     assert desk.audited(document) == [("document.receive", desk.anna.user_id, "granted")]

@@ -1,0 +1,100 @@
+"""Parties, money, rates and territory by rules."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.indexes.limits import ReadLimits
+from app.indexes.pdf import read_pdf
+from app.services.insight.facts import Fact, find_facts
+from app.services.insight.page_texts import PageText, find_verbatim, sentences
+from tests.conftest import SHARED
+from tests.services.insight.texts import MANAGEMENT, pages
+
+CONTRACTS = SHARED / "contracts" / "pdf"
+
+
+def told(text: str, kind: str = "contract") -> set[tuple[str, str, str]]:
+    return {(one.kind, one.name, one.value) for one in find_facts(pages(text), kind)}
+
+
+def test_a_contract_tells_who_how_much_and_where() -> None:
+    assert told(MANAGEMENT) == {
+        ("party", "Artist", "Night Ferry Music"),
+        ("party", "Manager", "Harbour Management Ltd"),
+        ("rate", "Commission", "20 %"),
+        ("money", "Advance", "5,000 euros"),
+        ("money", "Spending limit", "250 euros"),
+        ("territory", "Territory", "the world"),
+    }
+
+
+def test_every_quote_is_an_exact_part_of_its_page_and_holds_the_value() -> None:
+    for one in find_facts(pages(MANAGEMENT), "management"):
+        assert MANAGEMENT[one.place.start : one.place.end] == one.place.quote
+        assert one.value in " ".join(one.place.quote.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("The Label pays an advance of US$ 12,500.00 on signing.", ("money", "Advance", "US$ 12,500.00")),
+        ("The synchronisation fee is 4.500 EUR.", ("money", "Licence fee", "4.500 EUR")),
+        ("The recording budget is £20k.", ("money", "Recording budget", "£20k")),
+        ("Producer receives a royalty of four percent (4%) of net receipts.", ("rate", "Royalty", "four percent (4%)")),
+        ("The producer royalty is 3 points.", ("rate", "Producer royalty", "3 points")),
+        ("The territory shall be Germany, Austria and Switzerland.", ("territory", "Territory", "Germany, Austria and Switzerland")),
+        ("The rights are granted throughout the world.", ("territory", "Territory", "throughout the world")),
+        ("Producer: Night Ferry Studio\nFee: 300 euros", ("party", "Producer", "Night Ferry Studio")),
+        ("**Artist:** Night Ferry\n", ("party", "Artist", "Night Ferry")),
+    ],
+)  # fmt: skip
+def test_what_figures_and_names_are(text: str, fact: tuple[str, str, str]) -> None:
+    assert fact in told(text)
+
+
+def test_an_empty_line_to_fill_in_names_nobody() -> None:
+    assert told("Artist: ______________\nManager: \n") == set()
+
+
+def test_words_are_found_whatever_white_space_is_between_them() -> None:
+    found = find_verbatim(pages("Something else.", "He pays\n  ten\npercent."), "pays ten percent", page=1)
+    assert found is not None
+    assert (found.page, found.quote) == (2, "pays\n  ten\npercent")
+    assert find_verbatim(pages("He pays ten percent."), "pays eleven percent") is None
+
+
+def test_sentences_do_not_end_at_abbreviations_and_headings_stand_alone() -> None:
+    text = "## 2. Term\nIt is No. 5 of Acme Inc. and ends. The rest follows."
+    assert [one.quote for one in sentences(PageText(1, text))] == [
+        "## 2. Term", "It is No. 5 of Acme Inc. and ends.", "The rest follows."
+    ]  # fmt: skip
+
+
+# Whom a person finds named at the beginning, in the words of the contract.
+PARTIES = {
+    "AlliedEsports": {"WPT Enterprises, Inc.", "ZYNGA INC."},
+    "BIOCEPT": {"BIOCEPT, INC.", "LIFE TECHNOLOGIES CORPORATION"},
+    "DeltathreeInc": {"RSL COM PrimeCall, Inc."},
+    "DigitalCinema": {"National CineMedia, LLC", "Digital Cinema Destinations Corp."},
+    "HealthcentralCom": {"HEALTHCENTRAL.COM INC."},
+    "Ideanomics": {"Beijing Sun Seven Stars Culture Development Limited", "YOU ON DEMAND HOLDINGS, INC."},
+    "N2KINC": {"Excite, Inc.", "N2K Inc."},
+    "ON4COMM": {"Charity Tunes Inc.", "ConAgra Foods Canada Inc."},
+    "XpresspaGroup": {"Calm.com, Inc.", "XpresSpa Group, Inc."},
+}
+
+
+@pytest.mark.skipif(not CONTRACTS.is_dir(), reason="the shared contracts are not here")
+@pytest.mark.parametrize("name", PARTIES)
+def test_parties_of_real_contracts(name: str) -> None:
+    [path] = CONTRACTS.glob(f"{name}*")
+    texts = [PageText(page.number, page.text) for page in read_pdf(path, ReadLimits())]
+    found: list[Fact] = find_facts(texts, "contract")
+    by_page = {page.page: page.text for page in texts}
+    assert all(by_page[one.place.page][one.place.start : one.place.end] == one.place.quote for one in found)
+    assert {one.value for one in found if one.kind == "party"} >= PARTIES[name], json.dumps(
+        [one.value for one in found]
+    )

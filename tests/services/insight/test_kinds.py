@@ -1,0 +1,56 @@
+"""What kind of document it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.config import SAMPLES_DIR
+from app.services.insight.kinds import CONTRACTS, GUIDE, KINDS, LABELS, kind_of
+from tests.services.insight.texts import MANAGEMENT, pages
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "kind"),
+    [
+        ("Deal", MANAGEMENT, "management"),
+        ("Deal", "EXCLUSIVE RECORDING AGREEMENT\n\nThe label owns the masters and recoups costs.", "recording"),
+        ("Deal", "Co-publishing agreement. The publisher administers the compositions.", "publishing"),
+        ("Deal", "Producer agreement. The producer makes two masters.", "producer"),
+        ("Beat lease 12", "The licensee may use the beat.", "producer"),
+        ("Deal", "SYNCHRONISATION LICENCE for one scene of a film.", "sync"),
+        ("Deal", "Digital distribution agreement with a distributor and stores.", "distribution"),
+        ("Deal", "Live performance agreement. The promoter pays a guarantee.", "live"),
+        ("Deal", "COLLABORATION AGREEMENT between two bands.", "collaboration"),
+        ("Paper", "WHEREAS the parties hereto agree, this Agreement is subject to its governing law, and termination follows.", "contract"),
+        ("Night Bus splits", "Songwriter split sheet\nLyricist: 50 %", "split_sheet"),
+        ("Royalty statement Q2", "Song | Streams | Net euros", "royalty_statement"),
+        ("Scan 4", "INVOICE\nInvoice number 17\nAmount due: 300 euros", "invoice"),
+        ("Song 3", "Verse 1\nwords\n\nChorus\nmore words", "lyrics"),
+        ("News", "FOR IMMEDIATE RELEASE\nThe band announces an album.", "press_release"),
+        ("EPK 2026", "Photos and reviews.", "press_kit"),
+        ("Stage", "Technical rider: two DI boxes, four monitors.", "rider"),
+        ("Thoughts", "Call them on Tuesday.", "other"),
+    ],
+)  # fmt: skip
+def test_kinds(title: str, text: str, kind: str) -> None:
+    assert kind_of(title, ".pdf", "personal", pages(text)) == kind
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("management-agreement.md", "management"), ("royalty-statement.csv", "royalty_statement"), ("artist-bio.md", "bio"), ("lyrics.txt", "lyrics")],
+)  # fmt: skip
+def test_the_samples(file: str, kind: str) -> None:
+    path = Path(SAMPLES_DIR, file)
+    assert kind_of(f"Sample: {path.stem.replace('-', ' ')}", path.suffix, "personal", pages(path.read_text())) == kind
+
+
+def test_the_industrys_pages_are_guides_whatever_they_speak_of() -> None:
+    assert kind_of("Contracts", ".md", "global", pages(MANAGEMENT)) == GUIDE
+
+
+def test_every_kind_has_a_label_that_fits_its_column() -> None:
+    assert {kind.id for kind in KINDS} | CONTRACTS <= set(LABELS)
+    assert all(len(name) <= 30 for name in LABELS)
