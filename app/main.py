@@ -44,6 +44,7 @@ from app.services.models import ModelService
 from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
+from app.services.roles.roles import RoleService
 from app.services.samples import SampleDocuments
 from app.services.search import SearchService
 from app.services.seed import load_seed
@@ -113,6 +114,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         choices = Choices(db, settings.llm, Vault(settings.data.dir / "secrets" / "models.key", load_secret))
         model = ModelSlot(db, choices, chunker.count)
         profiles, sessions = ProfileService(db), SessionService(db, settings.auth)
+        roles = RoleService(db)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
         cross_encoder = open_cross_encoder(settings)
         if cross_encoder is not None:
@@ -143,6 +145,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             documents=documents,
             pages=pages,
             profiles=profiles,
+            roles=roles,
             first_steps=FirstSteps(db),
             samples=SampleDocuments(db, documents, SAMPLES_DIR),
             search=search,

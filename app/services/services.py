@@ -27,6 +27,7 @@ from app.services.models import ModelService
 from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
+from app.services.roles.roles import RoleService
 from app.services.samples import SampleDocuments
 from app.services.search import SearchService
 from app.services.sessions import SessionService
@@ -50,6 +51,7 @@ class Services:
     documents: DocumentService
     pages: PageService
     profiles: ProfileService
+    roles: RoleService
     first_steps: FirstSteps
     samples: SampleDocuments
     search: SearchService

@@ -73,6 +73,8 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Watched.*": "made for a principal by SessionWatch.watching",
     "Idempotency.keep": "the Claim is the right, given by claim(principal, ...)",
     "Idempotency.release": "as keep",
+    "RoleService.named": "a data file's words, nothing of users",
+    "RoleService.names": "as named",
     "SearchService.selector": "the question's intent; reads nothing",
     "SearchService.retriever": "takes the Scope that scope(principal, ...) made",
     "SearchService.naming": "as retriever: looks among the documents of its tenant",
