@@ -41,6 +41,7 @@ from app.services.ingestion import Ingestion, at_nothing
 from app.services.model_choices import Choices, Vault
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
+from app.services.notes import NoteService
 from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
@@ -114,7 +115,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         choices = Choices(db, settings.llm, Vault(settings.data.dir / "secrets" / "models.key", load_secret))
         model = ModelSlot(db, choices, chunker.count)
         profiles, sessions = ProfileService(db), SessionService(db, settings.auth)
-        roles = RoleService(db)
+        roles, notes = RoleService(db), NoteService(db, audit)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
         cross_encoder = open_cross_encoder(settings)
         if cross_encoder is not None:
@@ -127,7 +128,10 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             ingestion.resume()  # this process alone holds the folder: leases left by a crash are nobody's
         watch = SessionWatch(sessions.alive_among)
         health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
-        chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
+        about = [notes.as_section]
+        chat = ChatService(
+            settings, search, profiles, roles, notes, model, encoder, watch, about, db=db, audit=audit
+        )  # fmt: skip
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
         if seed:
@@ -146,6 +150,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             pages=pages,
             profiles=profiles,
             roles=roles,
+            notes=notes,
             first_steps=FirstSteps(db),
             samples=SampleDocuments(db, documents, SAMPLES_DIR),
             search=search,

@@ -17,6 +17,7 @@ from app.api import (
     health,
     messages,
     models,
+    notes,
     pages,
     profile,
     search,
@@ -25,7 +26,7 @@ from app.api import (
 
 api_router = APIRouter(prefix="/api")
 for resource in (
-    health, auth, account, sign_ins, first_steps, profile, artists, documents, pages, search, conversations, messages,
+    health, auth, account, sign_ins, first_steps, profile, notes, artists, documents, pages, search, conversations, messages,
     analytics, audit, admin, models,
 ):  # fmt: skip
     api_router.include_router(resource.router)

@@ -20,7 +20,7 @@ from app.retrievers.rules import direct_reason
 from app.services.citations import CitationFilter
 from app.services.conflicts import Conflict, conflicts, note, unsaid
 from app.services.extractive import candidates, compose, without_titles
-from app.services.prompts import PERSONA, Source, Turn, build_prompt, fitting, label_sources
+from app.services.prompts import PERSONA, Source, Turn, build_prompt, fitting, label_sources, size_of
 from app.services.shapes import State
 from app.services.usage import Grant
 
@@ -85,7 +85,10 @@ class Answerer:
         """Label the sources that fit the prompt, and note them on the trace, which is stored before anything is shown."""
         if self.draft.retrieval is not retrieval:
             sources = label_sources(retrieval.passages)
-            kept = fitting(sources, question=question, profile=self._profile, budget_tokens=self._budget)
+            kept = fitting(
+                sources, question=question, profile=self._profile, budget_tokens=self._budget,
+                beside=size_of(self._persona, self._about),
+            )  # fmt: skip
             self.draft = Draft(retrieval, kept, grant=self._grant)
             self._conflicts = conflicts(retrieval.trace.standalone or question, kept)
             retrieval.trace.disagreements = [conflict.as_trace() for conflict in self._conflicts]

@@ -68,9 +68,13 @@ def label_sources(passages: Sequence[Passage]) -> list[Source]:
     return sources
 
 
-def fitting(sources: Sequence[Source], *, question: str, profile: str, budget_tokens: int) -> list[Source]:
-    """The first sources that fit into a prompt of `budget_tokens` with all the rest; one at least."""
-    room = budget_tokens * CHARS_PER_TOKEN - len(PERSONA) - len(RULES) - len(question) - len(profile)
+def fitting(
+    sources: Sequence[Source], *, question: str, profile: str, budget_tokens: int, beside: int = len(PERSONA)
+) -> list[Source]:
+    """The first sources that fit into a prompt of `budget_tokens` with all the rest; one at least. `beside` are the
+    characters of the persona and of further sections.
+    """
+    room = budget_tokens * CHARS_PER_TOKEN - beside - len(RULES) - len(question) - len(profile)
     kept: list[Source] = []
     for source in sources:
         room -= len(source.passage.chunk.text) + 120
@@ -105,7 +109,9 @@ def build_prompt(
         *((title, _quoted(text)) for title, text in about if text),
     ]
     if not direct:
-        kept = fitting(sources, question=question, profile=profile, budget_tokens=budget_tokens)
+        kept = fitting(
+            sources, question=question, profile=profile, budget_tokens=budget_tokens, beside=size_of(persona, about)
+        )
         sections += [
             (
                 "Personal sources (the user's own documents)",
@@ -118,6 +124,11 @@ def build_prompt(
     sections += [("Conversation so far", _history(history)), ("Question", question)]
     body = "\n\n".join(f"## {title}\n{text}" for title, text in sections)
     return [ChatMessage(role="system", content=system), ChatMessage(role="user", content=body)]
+
+
+def size_of(persona: str, about: Sequence[tuple[str, str]]) -> int:
+    """Characters."""
+    return len(persona) + sum(len(title) + len(text) for title, text in about)
 
 
 def _block(sources: Sequence[Source], kb: KB, nothing: str) -> str:

@@ -24,6 +24,7 @@ from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
+from app.services.notes import NoteService
 from app.services.pages import PageService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
@@ -52,6 +53,7 @@ class Services:
     pages: PageService
     profiles: ProfileService
     roles: RoleService
+    notes: NoteService
     first_steps: FirstSteps
     samples: SampleDocuments
     search: SearchService
