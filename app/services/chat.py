@@ -30,6 +30,7 @@ from app.services.model_slot import ModelSlot
 from app.services.notes import GRACE_SECONDS, NoteService
 from app.services.profiles import ProfileService
 from app.services.roles.roles import RoleService
+from app.services.roster import RosterService, finders
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
 from app.services.suggestions import Suggestions
@@ -63,6 +64,7 @@ class ChatService(ConversationService):
         self._admission, self._watch = Admission(settings.quotas), watch
         self._settings, self._search, self._profiles = settings, search, profiles
         self._roles, self._notes = roles, notes
+        self._roster = RosterService(self._db)
         self._model, self.encoder, self._about = model, encoder, about
         self._next = Suggestions()
 
@@ -171,7 +173,7 @@ class ChatService(ConversationService):
         alone = standalone(question, earlier) or question
         scope = await asyncio.to_thread(self._search.naming, scope, alone)
         router = build_router(
-            lambda intent: self._search.retriever(scope, intent),
+            finders(self._search, scope, answerer.roster),
             self._search.selector(
                 scope.intent,
                 [(turn.role, turn.text) for turn in answerer.history],
@@ -208,6 +210,7 @@ class ChatService(ConversationService):
             history=self.turns(principal, conversation.id, question.id, artist_id),
             budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
             persona=self._roles.of(principal).persona,
+            roster=self._roster.of(principal) if artist_id is None and request.documents is None else None,
             about=[section for one in self._about if (section := one(principal, artist_id)) is not None],
         )
         return scope, conversation, question, answerer
