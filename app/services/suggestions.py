@@ -83,14 +83,14 @@ class Suggestions:
         their documents.
         """
         before = [*asked]
-        starters = [] if message else _starters(session, principal, role, before)
         cited = [citation.document_id for citation in message.citations] if message else []
+        found = {kb: _documents(session, principal, kb, cited, artist_id) for kb in ("personal", "global")}
         ranked = {}
-        for kb in ("personal", "global"):
-            topics: list[_Topic] = []
-            for document in _documents(session, principal, kb, cited, artist_id):
-                topics += self._topics(session, document)
+        for kb, documents in found.items():
+            topics = [topic for document in documents for topic in self._topics(session, document)]
             ranked[kb] = _ranked(topics, role, before[-1:] if message else [], cited)
+        # Without industry knowledge the role's questions would find nothing.
+        starters = _starters(session, principal, role, before) if message is None and found["global"] else []
         if starters:
             own = _questions(ranked["personal"], before, OF_ONES_OWN)
             return [*starters[: STARTERS if own else STARTERS + 1], *own][:OPENING]

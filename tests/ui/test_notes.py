@@ -11,6 +11,7 @@ from app.principal import local_operator
 from app.services.notes import NotePublic
 from app.services.profiles import ProfileShape
 from tests.api.conftest import Api
+from tests.retrievers.library import put
 from tests.ui.axe import grave, settle
 from tests.ui.chromium import DESKTOP, PHONE, Visitor
 from tests.ui.conftest import Visit
@@ -137,6 +138,7 @@ def test_leaving_an_edit_changes_nothing(visitor: Visit, site: Api) -> None:
 def test_the_roles_questions_lead_the_empty_chat(visitor: Visit, site: Api) -> None:
     who = visitor()
     site.services.profiles.put(local_operator(who.user.id), ProfileShape(role="songwriter"))
+    put(site.services, "# Publishers\n\n## Pitching publishers\n\nSend two songs.", title="Publishers")
     first = who.open().locator("#starters .ask").first
     expect(first).to_have_text("What publishers should I approach?")
 
