@@ -28,6 +28,9 @@
       here.replaceChildren(...notes.slice(0, MOST).map(offer));
     };
 
+    // The name of the artist that the conversation is about, where there are several.
+    const whom = (note) => [...document.querySelectorAll("#about option")].find((one) => note.artist_id && one.value === note.artist_id)?.textContent ?? "you";
+
     const offer = (note) => {
       const line = make("div", { class: "offer" });
       const settle = async (status, words) => {
@@ -38,7 +41,7 @@
         told.focus();
       };
       line.append(
-        make("p", {}, make("span", { class: "label" }, "Remember about you: "), `“${note.text}”`, make("span", { class: "label" }, "?")),
+        make("p", {}, make("span", { class: "label" }, `Remember about ${whom(note)}: `), `“${note.text}”`, make("span", { class: "label" }, "?")),
         make(
           "span",
           { class: "choose" },

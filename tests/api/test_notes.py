@@ -26,6 +26,20 @@ def test_the_life_of_a_note(user: httpx.Client, api: Api) -> None:
     assert user.get("/api/profile/notes").json() == {"items": [], "next": None}
 
 
+def test_the_persona_of_the_role_enters_the_prompt(user: httpx.Client, api: Api) -> None:
+    for role, words in (
+        ("producer", "of a music producer"),
+        ("manager", "of a music manager"),
+        ("", "the user's personal"),
+    ):
+        user.put("/api/profile", json={"role": role})
+        api.llm.script("Hello.")
+        before = len(api.llm.chats)
+        assert user.post("/api/messages", json={"text": "Hello"}).json()["state"] == "direct"
+        [asked] = api.llm.chats[before:]
+        assert words in asked.body["messages"][0]["content"]
+
+
 def test_a_note_of_ones_own(user: httpx.Client) -> None:
     mine = user.get("/api/artists").json()["items"][0]["id"]
     made = user.post("/api/profile/notes", json={"text": "I never tour in winter.", "artist_id": mine})

@@ -87,6 +87,16 @@ def test_notes_of_an_artist_stay_with_the_artist(services: Services, lena: Princ
     assert "- About Night Ferry: We tour in May every year." in of_all[1]
 
 
+def test_a_deleted_conversation_takes_its_proposals_along(services: Services, lena: Principal) -> None:
+    conversation = ask(services, lena, f"{FACT} We tour in May every year. How do I register a song?")
+    kept, gone = sorted(listed(services, lena), key=lambda note: note.text)
+    services.notes.update(lena, kept.id, status="confirmed")
+    ask(services, lena, "I live in Porto. How do I register a song?")
+    services.chat.delete(lena, conversation)
+    assert {note.text for note in listed(services, lena)} == {kept.text, "I live in Porto."}
+    assert gone.text not in {note.text for note in listed(services, lena)}
+
+
 def test_nobody_reaches_anothers(services: Services, lena: Principal) -> None:
     other = person(services)
     conversation = ask(services, lena, SAID)
