@@ -45,10 +45,12 @@ from app.services.insight.second_reading import SecondReading
 from app.services.model_choices import Choices, Vault
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
+from app.services.notes import NoteService
 from app.services.pages import PageService
 from app.services.plans.plans import PlanService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
+from app.services.roles.roles import RoleService
 from app.services.samples import SampleDocuments
 from app.services.search import SearchService
 from app.services.seed import load_seed
@@ -118,6 +120,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         choices = Choices(db, settings.llm, Vault(settings.data.dir / "secrets" / "models.key", load_secret))
         model = ModelSlot(db, choices, chunker.count)
         profiles, sessions = ProfileService(db), SessionService(db, settings.auth)
+        roles, notes = RoleService(db), NoteService(db, audit)
         encoder = next((one for one in models.models if not one.sparse and one.required), None)
         cross_encoder = open_cross_encoder(settings)
         if cross_encoder is not None:
@@ -133,9 +136,9 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         insight = InsightService(db, audit)
         plans = PlanService(db, audit, profiles, search, model)
         chat = ChatService(
-            settings, search, profiles, model, encoder, watch, about=[plans.as_section], known=insight.as_section, plans=plans,
-            db=db, audit=audit,
-        )
+            settings, search, profiles, roles, notes, model, encoder, watch, about=[notes.as_section, plans.as_section],
+            known=insight.as_section, plans=plans, db=db, audit=audit,
+        )  # fmt: skip
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
         if seed:
@@ -157,6 +160,8 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             reader=InsightReader(db),
             second_reading=SecondReading(db, model, settings.insight, chat.writing),
             profiles=profiles,
+            roles=roles,
+            notes=notes,
             first_steps=FirstSteps(db),
             samples=SampleDocuments(db, documents, SAMPLES_DIR),
             search=search,

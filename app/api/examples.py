@@ -138,6 +138,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "ollama": {"found": True, "models": ["llama3.2:3b"]},
         "month": {"tokens": 203_750, "cost": 0.04, "share": 0.1, "reached": False},
     },
+    "NotePublic": {
+        "id": "9a6f3c1e-7b2d-4e8f-a0c5-3d1b9e7f5a42", "text": "I never tour in winter.", "status": "confirmed", "artist_id": None,
+        "message": "40", "created": _AT, "updated": _AT,
+    },
     "OfferPublic": {
         "id": "b2d7e1c4-3f6a-4c8b-9d0e-5a7f1b3c9d2e", "artist_id": _ARTIST, "artist": "The Night Shift",
         "from_email": "ada@example.com", "created": _AT,
@@ -162,6 +166,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ProfileShape": {
         "role": "producer", "artist_name": "The Night Shift", "bio": "Two people and a drum machine.",
         "genres": "dub techno", "stage": "second record", "goals": "A label for the next one.", "audience": "Night people.",
+    },
+    "RolePublic": {
+        "name": "producer", "title": "Producer", "about": "You make beats or produce records for others.",
+        "starters": ["How should I price my production services?"], "plans": ["producer_business"], "drafts": ["quote"],
+        "dashboard_order": ["deadlines", "actions", "plans"],
+        "documents": [{"title": "Split sheets", "why": "Your share of the song stands there.", "there": False}],
     },
     "SamplesPublic": {
         "items": [_SAMPLE], "available": 4,

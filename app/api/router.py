@@ -19,6 +19,7 @@ from app.api import (
     insight,
     messages,
     models,
+    notes,
     pages,
     plans,
     profile,
@@ -28,7 +29,7 @@ from app.api import (
 
 api_router = APIRouter(prefix="/api")
 for resource in (
-    health, auth, account, sign_ins, first_steps, profile, artists, documents, insight, dates, pages, search, conversations, messages,
-    analytics, audit, admin, models, plans,
+    health, auth, account, sign_ins, first_steps, profile, notes, artists, documents, insight, dates, pages, search, conversations,
+    messages, analytics, audit, admin, models, plans,
 ):  # fmt: skip
     api_router.include_router(resource.router)

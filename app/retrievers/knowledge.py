@@ -60,7 +60,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
     `tenant` may be None for someone not signed in: then the personal kb is not searched whatever `intent` says.
     `documents` limits both kbs to these documents. `floor=False` keeps passages below the relevance floor (plain search);
     `join=True` makes one passage of chosen neighbours that overlap, for a prompt. `keep` is called with what was found
-    before anybody gets it: where it raises, nothing is given out.
+    before anybody gets it: where it raises, nothing is given out. `own_only` is for a search beside one that searched both kbs.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class KnowledgeFusionRetriever(BaseRetriever):
         floor: bool = True,
         join: bool = False,
         keep: Callable[[Retrieval], None] | None = None,
+        own_only: bool = False,
     ) -> None:
         super().__init__()
         self._searcher = searcher
@@ -82,11 +83,12 @@ class KnowledgeFusionRetriever(BaseRetriever):
         self._intent = intent
         self._top_k = top_k or searcher.settings.top_k
         self._floor, self._join, self._keep = floor, join, keep
+        self._targets = ("personal",) if own_only else TARGETS[intent]
 
     @property
     def kbs(self) -> list[KB]:
         """The kbs this retriever searches."""
-        return [kb for kb in TARGETS[self._intent] if kb == "global" or self._tenant is not None]
+        return [kb for kb in self._targets if kb == "global" or self._tenant is not None]
 
     def search(self, question: str) -> Retrieval:
         retrieval = drive(self._steps(question), STAGE_SECONDS)

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.response.schema import RESPONSE_TYPE, AsyncStreamingResponse, Response
@@ -19,12 +19,20 @@ from llama_index.core.tools import QueryEngineTool
 
 from app.models import Intent
 from app.retrievers.intent import IntentSelector
-from app.retrievers.knowledge import KnowledgeFusionRetriever, Retrieval, as_node
+from app.retrievers.knowledge import Retrieval, as_node
 from app.retrievers.trace import Trace
 
 # Writes the answer to a question from what was retrieved; the trace says whether it is direct.
 Answer = Callable[[str, Retrieval], AsyncGenerator[str, None]]
-MakeRetriever = Callable[[Intent], KnowledgeFusionRetriever]
+
+
+class Finder(Protocol):
+    """A `KnowledgeFusionRetriever`, or what stands on several of them."""
+
+    async def asearch(self, question: str) -> Retrieval: ...
+
+
+MakeRetriever = Callable[[Intent], Finder]
 
 DESCRIPTIONS: dict[Intent, str] = {
     "personal": "Facts from the user's own documents and profile.",

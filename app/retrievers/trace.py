@@ -38,6 +38,7 @@ class Trace:
     candidates: list[dict[str, Any]] = field(default_factory=list)
     dropped: int = 0
     prompt: list[dict[str, str]] = field(default_factory=list)
+    artists: list[str] = field(default_factory=list)  # ids; whom the answer has a line for, where it is about several
     disagreements: list[dict[str, Any]] = field(default_factory=list)
     milliseconds: dict[str, float] = field(default_factory=dict)
 
@@ -93,6 +94,7 @@ class Trace:
             "candidates": self.candidates,
             "dropped": self.dropped,
             "prompt": self.prompt,
+            "artists": self.artists,
             "disagreements": self.disagreements,
             "milliseconds": self.milliseconds,
         }

@@ -21,7 +21,9 @@ _action = col(AuditEvent.action)
 # What `?kind=` chooses.
 KINDS: dict[str, ColumnElement[bool]] = {
     "reading": _action.in_(READING),
-    "changes": or_(*(_action.startswith(part) for part in ("document.", "artist.", "conversation.", "account.")))
+    "changes": or_(
+        *(_action.startswith(part) for part in ("document.", "artist.", "conversation.", "account.", "note."))
+    )
     & _action.not_in(READING),
     "sign_ins": or_(*(_action.startswith(part) for part in SIGNING_IN)),
     "refused": col(AuditEvent.outcome) == "refused",

@@ -17,12 +17,14 @@ from app.llm_client import LanguageModel
 from app.llms import BrokenAnswer
 from app.retrievers.knowledge import Retrieval
 from app.retrievers.rules import direct_reason
+from app.services.artist_lines import GENERAL, ArtistLines, LineCheck
 from app.services.citations import CitationFilter
 from app.services.conflicts import Conflict, conflicts, note, unsaid
-from app.services.extractive import candidates, compose, without_titles
+from app.services.extractive import best_line, candidates, compose, without_titles
 from app.services.plans.fences import FenceFilter
 from app.services.plans.proposing import FENCE, Asked
-from app.services.prompts import PERSONA, Source, Turn, build_prompt, fitting, label_sources
+from app.services.prompts import PERSONA, Source, Turn, build_prompt, fitting, label_sources, size_of
+from app.services.roster import Roster
 from app.services.shapes import State
 from app.services.usage import Grant
 
@@ -84,6 +86,7 @@ class Answerer:
         about: Sequence[tuple[str, str]] = (),
         asked: Asked | None = None,
         keeping: Keeping | None = None,
+        roster: Roster | None = None,
     ) -> None:
         self._model, self._encoder = model, encoder
         self.history = history
@@ -93,15 +96,21 @@ class Answerer:
         self._grant, self._why = grant, grant.why if grant else None
         self.draft = Draft(Retrieval([]), [], grant=grant)
         self._conflicts: list[Conflict] = []
+        self.roster = roster
+        self._lines: ArtistLines | None = None  # where a line for each artist is due
 
     def prepare(self, question: str, retrieval: Retrieval) -> Draft:
         """Label the sources that fit the prompt, and note them on the trace, which is stored before anything is shown."""
         if self.draft.retrieval is not retrieval:
             sources = label_sources(retrieval.passages)
-            kept = fitting(sources, question=question, profile=self._profile, budget_tokens=self._budget)
+            kept = fitting(
+                sources, question=question, profile=self._profile, budget_tokens=self._budget,
+                beside=size_of(self._persona, self._about),
+            )  # fmt: skip
             self.draft = Draft(retrieval, kept, grant=self._grant, keeping=self._keeping)
             self._conflicts = conflicts(retrieval.trace.standalone or question, kept)
             retrieval.trace.disagreements = [conflict.as_trace() for conflict in self._conflicts]
+            self._lines = self._lines_of(question, retrieval, kept)
             retrieval.trace.prompt = [{"label": s.label, "chunk_id": s.passage.chunk.id} for s in kept]
         return self.draft
 
@@ -109,6 +118,13 @@ class Answerer:
         """What is known of the sources' documents, as a section of the prompt."""
         if section is not None:
             self._about = (*self._about, section)
+
+    def _lines_of(self, question: str, retrieval: Retrieval, sources: list[Source]) -> ArtistLines | None:
+        if self.roster is None or not retrieval.trace.artists:
+            return None
+        artists = [artist for artist in self.roster.artists if artist.id in retrieval.trace.artists]
+        asked = without_titles(retrieval.trace.standalone or question, sources)
+        return ArtistLines(artists, self.roster, asked, sources)
 
     async def write(self, question: str, retrieval: Retrieval) -> AsyncGenerator[str, None]:
         """Pieces of the answer, with checked citations. A provider that breaks after the first words raises `BrokenAnswer`."""
@@ -134,7 +150,8 @@ class Answerer:
             return
         else:
             if trace.intent != "global" and not draft.retrieval.of("personal"):
-                yield NONE_OF_YOURS
+                yield NONE_OF_YOURS if self._lines is None else f"{self._lines.every()}\n\n{GENERAL}"
+                self._lines = None
             source = self._grounded(question, draft)
         async with aclosing(source) as pieces:
             async for piece in pieces:
@@ -199,30 +216,52 @@ class Answerer:
             budget_tokens=self._budget,
             persona=self._persona,
             about=self._about,
+            artists=[(artist.id, artist.name) for artist in self._lines.artists] if self._lines and not direct else (),
         )
         checker = CitationFilter(source.label for source in sources)
+        lines = LineCheck(self._lines) if self._lines is not None and not direct else None
         self.draft.cited = checker.cited
         fence = FenceFilter(FENCE)
         self.draft.asides = fence.blocks
         stream = model.stream(messages)
         async with aclosing(stream):
             async for delta in stream:
-                if piece := checker.feed(fence.feed(delta)):
+                said = fence.feed(delta)
+                if piece := checker.feed(lines.feed(said) if lines else said):
                     yield piece
-        if rest := checker.feed(fence.flush()) + checker.flush():
+        rest = fence.flush()
+        if rest := checker.feed(lines.feed(rest) + lines.flush() if lines else rest) + checker.flush():
             yield rest
 
     async def _extract(self, question: str, draft: Draft) -> str:
         intent, sources = draft.retrieval.trace.intent, draft.sources
         question = without_titles(draft.retrieval.trace.standalone or question, sources)
-        found = candidates(question, sources)
+        if self._lines is None:
+            found = candidates(question, sources)
+            return compose(question, found, *await self._meanings(question, [text for _, text in found]), intent)
+        groups = [
+            candidates(question, group) for group in (*map(self._lines.of, self._lines.artists), self._lines.common)
+        ]
+        asked, meanings = await self._meanings(question, [text for group in groups for _, text in group])
+        said, at = [], 0
+        for group in groups:
+            mine = meanings[at : at + len(group)] if meanings is not None else None
+            at += len(group)
+            last = group is groups[-1]
+            said.append(
+                compose(question, group, asked, mine, intent) if last else best_line(question, group, asked, mine)
+            )
+        return "\n\n".join(part for part in (self._lines.every(said[:-1]), said[-1]) if part)
+
+    async def _meanings(self, question: str, texts: list[str]) -> tuple[Dense | None, list[Dense] | None]:
+        """Unit vectors of the question and of each text; None without a dense model, or where it fails or is late."""
         if self._encoder is None:
-            return compose(question, found, intent=intent)
+            return None, None
         meaning = asyncio.wrap_future(self._encoder.embed_question(question))
-        meanings = asyncio.wrap_future(self._encoder.embed_briefly([text for _, text in found]))
+        meanings = asyncio.wrap_future(self._encoder.embed_briefly(texts))
         try:
             async with asyncio.timeout(EMBED_SECONDS):
                 asked, said = await asyncio.gather(asyncio.shield(meaning), asyncio.shield(meanings))
         except (AppError, TimeoutError):
-            return compose(question, found, intent=intent)
-        return compose(question, found, cast(Dense, asked), cast("list[Dense]", said), intent)
+            return None, None
+        return cast(Dense, asked), cast("list[Dense]", said)

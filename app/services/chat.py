@@ -28,8 +28,11 @@ from app.services.answering import Answerer, Draft
 from app.services.citations import as_citation, citations
 from app.services.conversations import ConversationService, message_public, question_of
 from app.services.model_slot import ModelSlot
+from app.services.notes import GRACE_SECONDS, NoteService
 from app.services.plans.proposing import Asked, ProposingService
 from app.services.profiles import ProfileService
+from app.services.roles.roles import RoleService
+from app.services.roster import RosterService, finders
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
 from app.services.suggestions import Suggestions
@@ -53,6 +56,8 @@ class ChatService(ConversationService):
         settings: Settings,
         search: SearchService,
         profiles: ProfileService,
+        roles: RoleService,
+        notes: NoteService,
         model: ModelSlot,
         encoder: EmbeddingModel | None,
         watch: SessionWatch,
@@ -64,6 +69,8 @@ class ChatService(ConversationService):
         super().__init__(**conversations)
         self._admission, self._watch = Admission(settings.quotas), watch
         self._settings, self._search, self._profiles = settings, search, profiles
+        self._roles, self._notes = roles, notes
+        self._roster = RosterService(self._db)
         self._model, self.encoder, self._about = model, encoder, about
         self._known, self._plans = known, plans
         self._next = Suggestions()
@@ -93,6 +100,7 @@ class ChatService(ConversationService):
         scope, conversation, question, answerer = await asyncio.to_thread(self._prepared, principal, request, grant)
         answer: Message | None = None
         opening: asyncio.Future[Message] | None = None
+        noticing = asyncio.ensure_future(self._noticed(principal, question, scope, grant))
         try:
             response = await watched.unless_ended(lambda: self._route(scope, request.text, answerer))
             retrieval: Retrieval = (response.metadata or {})["retrieval"]
@@ -125,9 +133,19 @@ class ChatService(ConversationService):
             )
             yield _error(failure, kept)
         else:
+            await asyncio.wait([noticing], timeout=GRACE_SECONDS)
             state = answerer.draft.state
             kept = await asyncio.to_thread(self._save, conversation, answer, answerer.draft, request.text, state)
             yield Event(name="done", data=kept.model_dump(mode="json"))
+        finally:
+            noticing.cancel()
+
+    async def _noticed(self, principal: Principal, question: Message, scope: Scope, grant: Grant) -> None:
+        artist_id = scope.tenant.artist_id if scope.tenant else None
+        try:
+            await self._notes.notice(principal, question.id, question.text, artist_id, grant.model)
+        except Exception as error:  # an answer must not be lost to a proposal beside it; the log has the place
+            logger.bind(error=type(error).__name__).opt(exception=True).error("notes not proposed")
 
     async def answer(self, principal: Principal, request: AskRequest) -> MessagePublic:
         """The whole answer at once. A failure before any word raises; a broken one is returned as `partial`."""
@@ -154,7 +172,7 @@ class ChatService(ConversationService):
         asked: Sequence[str] = (),
     ) -> list[str]:
         """What to ask after `message`, whose question was the last of `asked`; or to begin with. No model is asked."""
-        role = self._profiles.get(principal).role
+        role = self._roles.of(principal)
         with self._db.reading() as session:
             return self._next.next_questions(
                 principal, session, role, message=message, artist_id=artist_id, asked=asked
@@ -162,7 +180,7 @@ class ChatService(ConversationService):
 
     async def _route(self, scope: Scope, question: str, answerer: Answerer) -> AsyncStreamingResponse:
         router = build_router(
-            lambda intent: self._search.retriever(scope, intent),
+            finders(self._search, scope, answerer.roster),
             self._search.selector(
                 scope.intent,
                 [(turn.role, turn.text) for turn in answerer.history],
@@ -210,6 +228,8 @@ class ChatService(ConversationService):
             profile=self._profiles.as_text(principal),
             history=self.turns(principal, conversation.id, question.id, artist_id),
             budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
+            persona=self._roles.of(principal).persona,
+            roster=self._roster.of(principal) if artist_id is None and request.documents is None else None,
             about=[section for one in self._about if (section := one(principal, artist_id)) is not None],
         )
         return scope, conversation, question, answerer

@@ -6,12 +6,23 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import true, update
+from sqlalchemy import delete, true, update
 from sqlmodel import Session, col, select
 
 from app.db import Database
 from app.errors import AppError, Conflict, NotFound
-from app.models import DELETING, Artist, Chunk, Conversation, Document, Message, Trace, now
+from app.models import (
+    DELETING,
+    PROPOSED,
+    Artist,
+    Chunk,
+    Conversation,
+    Document,
+    Message,
+    ProfileNote,
+    Trace,
+    now,
+)
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.documents import Keep
@@ -90,9 +101,12 @@ class ConversationService:
             return conversation_public(conversation)
 
     def delete(self, principal: Principal, conversation_id: str) -> None:
-        """Remove a conversation, its messages and their traces."""
+        """Remove a conversation, its messages and their traces, and what it proposed to remember that nobody confirmed."""
         with self._refusing(principal, "conversation.delete", conversation_id), self._db.session() as session:
             conversation = self._get(session, principal, conversation_id)
+            said = select(Message.id).where(Message.conversation_id == conversation.id)
+            unsettled = (col(ProfileNote.user_id) == principal.user_id, col(ProfileNote.status) == PROPOSED)
+            session.execute(delete(ProfileNote).where(*unsettled, col(ProfileNote.message_id).in_(said)))
             for message in session.exec(select(Message).where(Message.conversation_id == conversation.id)).all():
                 if message.trace_id and (trace := session.get(Trace, message.trace_id)):
                     session.delete(trace)

@@ -100,6 +100,19 @@ def compose(
     return "\n\n".join(parts)
 
 
+def best_line(
+    question: str,
+    found: Sequence[tuple[Source, str]],
+    asked: Dense | None = None,
+    meanings: Sequence[Dense] | None = None,
+) -> str:
+    """The one sentence that answers best, with its label; empty where there is none."""
+    if not found:
+        return ""
+    source, sentence = found[int(np.argmax(_scores(question, [text for _, text in found], asked, meanings)))]
+    return f"“{_one_line(sentence)}” [{source.label}]"
+
+
 def _scores(question: str, texts: Sequence[str], asked: Dense | None, meanings: Sequence[Dense] | None) -> np.ndarray:
     wanted = words(question)
     bags = [words(text) for text in texts]

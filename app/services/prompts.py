@@ -36,6 +36,12 @@ RULES = (
     "- This is no legal advice; for a decision about a contract name a lawyer in one short sentence.\n"
     "- Answer in the language of the question, briefly, with steps as a list where steps help."
 )
+BY_ARTIST = (
+    '\n- The user works for several artists and chose none. Give one line for each artist under "Artists", in that order, that begins '
+    "with the name in bold and a colon; a short section where more is asked for. Say in it only what the sources about that artist "
+    "say: never carry a fact from one artist over to another. Where an artist has no sources, say: nothing found for NAME. What "
+    "holds for all of them comes after these lines."
+)
 DIRECT_RULES = (
     "This message needs no look-up. Reply helpfully and briefly. Use no source labels and state no facts about the user's "
     "documents. Feedback on creative work is opinion: say so."
@@ -68,9 +74,13 @@ def label_sources(passages: Sequence[Passage]) -> list[Source]:
     return sources
 
 
-def fitting(sources: Sequence[Source], *, question: str, profile: str, budget_tokens: int) -> list[Source]:
-    """The first sources that fit into a prompt of `budget_tokens` with all the rest; one at least."""
-    room = budget_tokens * CHARS_PER_TOKEN - len(PERSONA) - len(RULES) - len(question) - len(profile)
+def fitting(
+    sources: Sequence[Source], *, question: str, profile: str, budget_tokens: int, beside: int = len(PERSONA)
+) -> list[Source]:
+    """The first sources that fit into a prompt of `budget_tokens` with all the rest; one at least. `beside` are the
+    characters of the persona and of further sections.
+    """
+    room = budget_tokens * CHARS_PER_TOKEN - beside - len(RULES) - len(question) - len(profile)
     kept: list[Source] = []
     for source in sources:
         room -= len(source.passage.chunk.text) + 120
@@ -92,25 +102,26 @@ def build_prompt(
     budget_tokens: int = 6000,
     persona: str = PERSONA,
     about: Sequence[tuple[str, str]] = (),
+    artists: Sequence[tuple[str, str]] = (),
 ) -> list[ChatMessage]:
     """Messages for the language model: persona and rules, then sections kept apart.
 
     `about` are further sections of what is known about the user, title and text. The lowest-ranked sources are left out
-    when all would exceed `budget_tokens` (about four characters each).
+    when all would exceed `budget_tokens` (about four characters each). `artists` (id and name of each) get a line each, and
+    sections of their own for their sources.
     """
-    system = f"{persona}\n\n{DIRECT_RULES if direct else RULES}"
+    system = f"{persona}\n\n{DIRECT_RULES if direct else RULES}{BY_ARTIST if artists and not direct else ''}"
     sections = [
         ("Today", today.strftime("%A, %d %B %Y").replace(" 0", " ")),
         ("Who asks", _quoted(profile) or "Nothing is known about the user yet."),
         *((title, _quoted(text)) for title, text in about if text),
     ]
     if not direct:
-        kept = fitting(sources, question=question, profile=profile, budget_tokens=budget_tokens)
+        kept = fitting(
+            sources, question=question, profile=profile, budget_tokens=budget_tokens, beside=size_of(persona, about)
+        )
         sections += [
-            (
-                "Personal sources (the user's own documents)",
-                _block(kept, "personal", "None of the user's documents covers this."),
-            ),
+            *_personal(kept, artists),
             ("Industry sources (general knowledge)", _block(kept, "global", "No industry source covers this.")),
         ]
     if conflicts:
@@ -118,6 +129,32 @@ def build_prompt(
     sections += [("Conversation so far", _history(history)), ("Question", question)]
     body = "\n\n".join(f"## {title}\n{text}" for title, text in sections)
     return [ChatMessage(role="system", content=system), ChatMessage(role="user", content=body)]
+
+
+def size_of(persona: str, about: Sequence[tuple[str, str]]) -> int:
+    """Characters."""
+    return len(persona) + sum(len(title) + len(text) for title, text in about)
+
+
+def _personal(sources: Sequence[Source], artists: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """One section; with `artists` one for each of them, and one for what belongs to none."""
+    if not artists:
+        block = _block(sources, "personal", "None of the user's documents covers this.")
+        return [("Personal sources (the user's own documents)", block)]
+    names = [(key, _quoted(" ".join(name.split()))) for key, name in artists]
+    listed = {key for key, _ in artists}
+    rest = [source for source in sources if source.passage.document.artist_id not in listed]
+    return [
+        ("Artists", "\n".join(f"- {name}" for _, name in names)),
+        *(
+            (
+                f"Personal sources about {name} alone",
+                _block([one for one in sources if one.passage.document.artist_id == key], "personal", "None."),
+            )
+            for key, name in names
+        ),
+        ("Personal sources about no artist in particular", _block(rest, "personal", "None.")),
+    ]
 
 
 def _block(sources: Sequence[Source], kb: KB, nothing: str) -> str:

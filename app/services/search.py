@@ -94,6 +94,7 @@ class SearchService:
         floor: bool = True,
         join: bool = True,
         keep: Callable[[Retrieval], None] | None = None,
+        own_only: bool = False,
     ) -> KnowledgeFusionRetriever:
         """For callers that `keep` what was read themselves; others pass it (see `KnowledgeFusionRetriever`)."""
         # Whoever names documents wants what they hold, however near it is to the question.
@@ -108,6 +109,7 @@ class SearchService:
             floor=floor,
             join=join,
             keep=keep,
+            own_only=own_only,
         )
 
     def scope(self, principal: Principal | None, documents: list[str] | None, artist_id: str | None) -> Scope:

@@ -28,10 +28,12 @@ from app.services.insight.reader import InsightReader
 from app.services.insight.second_reading import SecondReading
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
+from app.services.notes import NoteService
 from app.services.pages import PageService
 from app.services.plans.plans import PlanService
 from app.services.profiles import ProfileService
 from app.services.reconciler import Reconciler
+from app.services.roles.roles import RoleService
 from app.services.samples import SampleDocuments
 from app.services.search import SearchService
 from app.services.sessions import SessionService
@@ -59,6 +61,8 @@ class Services:
     reader: InsightReader
     second_reading: SecondReading
     profiles: ProfileService
+    roles: RoleService
+    notes: NoteService
     first_steps: FirstSteps
     samples: SampleDocuments
     search: SearchService

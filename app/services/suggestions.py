@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, or_, select
 
-from app.models import READY, Chunk, Document
+from app.models import READY, Chunk, Conversation, Document, Message
 from app.principal import Principal
 from app.retrievers.wording import words
+from app.services.roles.roles import Role
 from app.services.shapes import MessagePublic
 
 MOST = 3
+STARTERS = 3  # to begin with: of the role's own questions, before those about one's documents
+OPENING = 5  # of both together
 DOCUMENTS = 6  # looked through at most: the cited ones, then the newest
 PASSAGES = 120  # of them all; a heading says more than the middle of a long contract
 TOPIC_WORDS = range(1, 9)
@@ -23,13 +26,6 @@ TITLE_CHARS = 44  # of a title; its beginning in quotation marks names a documen
 # How many of them are about one's own documents, by what the last question was about; the others are the industry's.
 OF_ONES_OWN = 2
 SHARES: dict[str | None, int] = {"global": 1}
-# What each role (design 1) asks about first, as words of headings.
-ROLE_TOPICS = {
-    "manager": "commission term termination sunset accounting audit team advance deal budget",
-    "producer": "points advance credit master royalty split session delivery beat",
-    "songwriter": "publishing split copyright royalty writer share cowrite sync licence",
-    "artist": "right master release royalty term audience press tour marketing income",
-}
 # A clause's own heading in a contract whose file marks none, such as "H. Governing Law." or "12. TERM AND TERMINATION".
 _CLAUSE = re.compile(
     r"(?m)(?:^|(?<=[.;:] ))(?:(?:Section|Article)\s+)?(?:\(?[A-Za-z]\)|[A-Z]\.|\d{1,2}(?:\.\d+)*\.?)\s+"
@@ -74,23 +70,30 @@ class Suggestions:
         self,
         principal: Principal,
         session: Session,
-        role: str,
+        role: Role,
         *,
         message: MessagePublic | None = None,
         artist_id: str | None = None,
         asked: Iterable[str] = (),
     ) -> list[str]:
-        """At most three questions after `message`, or to begin with. Each names a part of a document that is ready, visible to
-        `principal` and, of personal ones, `artist_id`'s or everybody's; what was `asked` before is left out.
+        """At most `MOST` questions after `message`. Each names a part of a document that is ready, visible to `principal` and,
+        of personal ones, `artist_id`'s or everybody's; what was `asked` before is left out.
+
+        To begin with, at most `OPENING`: the role's own questions that the principal never asked lead, then those about
+        their documents.
         """
         before = [*asked]
         cited = [citation.document_id for citation in message.citations] if message else []
+        found = {kb: _documents(session, principal, kb, cited, artist_id) for kb in ("personal", "global")}
         ranked = {}
-        for kb in ("personal", "global"):
-            topics: list[_Topic] = []
-            for document in _documents(session, principal, kb, cited, artist_id):
-                topics += self._topics(session, document)
+        for kb, documents in found.items():
+            topics = [topic for document in documents for topic in self._topics(session, document)]
             ranked[kb] = _ranked(topics, role, before[-1:] if message else [], cited)
+        # Without industry knowledge the role's questions would find nothing.
+        starters = _starters(session, principal, role, before) if message is None and found["global"] else []
+        if starters:
+            own = _questions(ranked["personal"], before, OF_ONES_OWN)
+            return [*starters[: STARTERS if own else STARTERS + 1], *own][:OPENING]
         mine = SHARES.get(message.intent if message else None, OF_ONES_OWN)
         chosen: list[str] = []
         # Where one kb has too little, the other one fills up.
@@ -106,6 +109,14 @@ class Suggestions:
                 self._industry.clear()
             self._industry[document] = _topics(session, document)
         return self._industry[document]
+
+
+def _starters(session: Session, principal: Principal, role: Role, before: Sequence[str]) -> list[str]:
+    """The role's questions in their order, without what the principal asked in these words already."""
+    asked = select(Message.text).join(Conversation, col(Conversation.id) == col(Message.conversation_id))
+    asked = asked.where(Conversation.user_id == principal.user_id, Message.role == "user")
+    known = {*before, *session.exec(asked.where(col(Message.text).in_(role.starters)))}
+    return [question for question in role.starters if question not in known]
 
 
 def _documents(
@@ -154,9 +165,9 @@ def _topic(heading: str) -> str:
     return " ".join(small)
 
 
-def _ranked(topics: Iterable[_Topic], role: str, asked: Sequence[str], cited: Sequence[str]) -> list[_Topic]:
+def _ranked(topics: Iterable[_Topic], role: Role, asked: Sequence[str], cited: Sequence[str]) -> list[_Topic]:
     """Parts of what was cited that are near to the question, then to the role; never the part that was just asked for."""
-    wanted, said = words(ROLE_TOPICS.get(role, ROLE_TOPICS["artist"])), words(" ".join(asked))
+    wanted, said = words(role.topics), words(" ".join(asked))
 
     def worth(topic: _Topic) -> tuple[bool, int, int]:
         return (topic.document.id not in cited, -len(topic.stems & wanted), -len(topic.stems & said))

@@ -28,13 +28,14 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
 
 STYLES = (
-    "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css", "insight.css",
-    "dashboard.css", "admin.css", "models.css", "people.css",
+    "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
+    "insight.css", "dashboard.css", "admin.css", "models.css", "people.css", "roles.css",
 )  # fmt: skip
 # Each stands on the ones before it. The last one tells the components, which may have started earlier, that all are there.
 SCRIPTS = (
-    "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "documents.js", "viewer.js", "insight.js", "why.js", "chat.js",
-    "side.js", "composer.js", "dashboard.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js", "upload.js",
+    "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "documents.js", "viewer.js", "insight.js", "why.js",
+    "chat.js", "side.js", "composer.js", "dashboard.js", "notes.js", "worth.js", "profile.js", "account.js", "first_run.js",
+    "admin.js", "models.js", "upload.js",
 )  # fmt: skip
 
 
@@ -63,13 +64,13 @@ def build_application(services: Services) -> gr.Blocks:
     with demo.route("Dashboard", "dashboard"):
         dashboard.build(services, demo)
     with demo.route("Profile", "profile"):
-        profile.build()
+        profile.build(services)
     with demo.route("Account", "account"):
         account.build()
     with demo.route("Admin", "admin"):
         admin.build(services, demo)
     with demo.route("Welcome", "welcome"):
-        first_run.build()
+        first_run.build(services)
     demo.queue(default_concurrency_limit=None)
     # `mount_gradio_app` has no parameter for these; they are read when the queue starts.
     demo.max_threads = RUNNING_EVENTS

@@ -18,6 +18,7 @@ from app.services.shapes import AskRequest, ConversationPublic, MessagePublic
 from app.ui.composer import LIMITS, about_html
 from app.ui.first_run import first_steps
 from app.ui.format import Row
+from app.ui.notes import proposals
 from app.ui.rows import BROKEN, asked_row, conversation_rows, suggestions_html
 from app.ui.said import SHOWN, Said
 from app.ui.shared import PRIVATE, Updates, first, header, in_thread, principal_of, told
@@ -76,6 +77,7 @@ def _lay_out(services: Services) -> ChatPage:
             label="Conversation", show_label=False, container=False, elem_id="chat", height="100%", layout="bubble", buttons=[],
             sanitize_html=True, allow_tags=False, latex_delimiters=[], placeholder=WELCOME, feedback_options=None,
         )  # fmt: skip
+        proposals()
         first_steps()
         starting = gr.HTML("", visible=False, elem_id="starters", js_on_load=None)
         hint = gr.HTML(HINT, visible=False, js_on_load=None)

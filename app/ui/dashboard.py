@@ -20,6 +20,7 @@ from app.ui.format import count, one_line
 from app.ui.shared import PAGES, PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.status import health_html, moment, table
 from app.ui.theme import RED
+from app.ui.worth import worth_adding
 
 RECENT = 5
 QUESTIONS, DOCUMENTS = "Questions", "Documents"
@@ -59,6 +60,7 @@ def _lay_out() -> DashboardPage:
     with gr.Column(elem_id="dashboard-page"):
         gr.HTML(f"<h1>Dashboard</h1>{_actions()}", js_on_load=None, elem_classes="intro")
         first_steps()
+        worth_adding("dashboard")
         totals = gr.HTML("", js_on_load=None, elem_id="totals")
         gr.HTML("<h2>Last 30 days</h2>", js_on_load=None)
         with gr.Column(elem_id="activity"):

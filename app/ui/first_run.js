@@ -92,6 +92,7 @@
       form.querySelector("progress").value = at + 1;
       form.querySelector("#course-words").textContent = `Step ${at + 1} of ${screens.length}`;
       const last = at === screens.length - 1;
+      if (last) window.aim.whatToBring(screens[at].querySelector(".bring"));
       back.hidden = at === 0;
       skip.hidden = last;
       onward.textContent = last ? "Start asking" : "Continue";

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gradio as gr
 
 from app.services.samples import TITLES
+from app.services.services import Services
 from app.ui.header import header
-from app.ui.people import ROLES, STAGES, choices, field
+from app.ui.people import STAGES, choices, field
 from app.ui.upload import STARTED
 
 NAMES = (
@@ -14,6 +15,7 @@ NAMES = (
     f"{field('genres', 'Genres', most=300, about='In your own words, such as indie folk or drum and bass.')}"
 )
 SAMPLES = (
+    '<div class="bring" hidden></div>'
     "<p class=lead>Answers quote your own papers. Add one of yours, or begin with our samples: "
     f"{', '.join(title.removeprefix('Sample: ') for title in TITLES.values())}. They name nobody and are gone with one click.</p>"
     '<div class="end"><button type="button" class="primary" id="samples-in">Add the samples</button>'
@@ -27,7 +29,7 @@ SCREENS = (
     (
         "What are you?",
         "Advice for a songwriter is other advice than for a manager.",
-        choices("role", "Your role", ROLES),
+        "{roles}",
     ),
     ("What name do you work under?", "So that answers can name it.", NAMES),
     (
@@ -41,12 +43,14 @@ SCREENS = (
 )
 
 
-def build() -> None:
+def build(services: Services) -> None:
     """The guided start: one screen after the other, each of which may be skipped."""
+    roles = services.roles
+    offered = choices("role", "Your role", roles.names, {name: roles.named(name).about for name in roles.names})
     header("Welcome")
     screens = "".join(
         f'<div class="screen" hidden><h1 tabindex="-1">{title}</h1>'
-        f"{f'<p class=lead>{about}</p>' if about else ''}{body}</div>"
+        f"{f'<p class=lead>{about}</p>' if about else ''}{body.replace('{roles}', offered)}</div>"
         for title, about, body in SCREENS
     )
     with gr.Column(elem_id="welcome-page", elem_classes="people"):

@@ -11,6 +11,7 @@ from app.services.services import Services
 from app.ui.documents import library_html
 from app.ui.shared import header
 from app.ui.upload import STARTED, drop_area
+from app.ui.worth import worth_adding
 
 INTRO = (
     "<h1>Your documents</h1><p>Contracts, bios, press kits, statements, lyrics. Only you can see them. "
@@ -30,6 +31,7 @@ def build(services: Services) -> None:
     with gr.Column(elem_id="knowledge-page"):
         gr.HTML(INTRO, js_on_load=None, elem_classes="intro")
         drop_area(most, "knowledge-drop", choosing=True)
+        worth_adding("knowledge")
         gr.HTML(library_html("personal"), elem_id="own", js_on_load=start)
         with gr.Column(elem_id="industry"):
             gr.HTML(INDUSTRY, js_on_load=None, elem_classes="intro")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 
-ROLES = ("independent artist", "producer", "songwriter", "manager")
 STAGES = (
     "just starting",
     "first releases out",
@@ -38,14 +38,20 @@ def secret(name: str, label: str, complete: str, about: str = "") -> str:
     return f'{before}<span class="secret"><input {tag}>{show}</span>{rest}'
 
 
-def choices(name: str, legend: str, options: tuple[str, ...]) -> str:
-    """One of several, as cards to click; the radio inputs stay there for the keyboard and screen readers."""
+def choices(name: str, legend: str, options: Sequence[str], about: Mapping[str, str] | None = None) -> str:
+    """One of several, as cards to click; the radio inputs stay there for the keyboard and screen readers. `about` says of an
+    option what it means.
+    """
     cards = "".join(
         f'<label><input type="radio" name="{name}" value="{escape(option)}">'
-        f"<span>{escape(option[:1].upper() + option[1:])}</span></label>"
+        f"<span>{escape(option[:1].upper() + option[1:])}{_small((about or {}).get(option, ''))}</span></label>"
         for option in options
     )
     return f'<fieldset class="choices"><legend>{escape(legend)}</legend>{cards}</fieldset>'
+
+
+def _small(words: str) -> str:
+    return f"<small>{escape(words)}</small>" if words else ""
 
 
 def section(name: str, heading: str, body: str, about: str = "") -> str:

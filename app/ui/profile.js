@@ -167,6 +167,7 @@
 
   window.aim.profile = (element) => {
     wireForm(element);
+    window.aim.notes(element);
     wireOffers(element, wireRoster(element));
   };
   window.aim.readProfile = read;

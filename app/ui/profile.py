@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gradio as gr
 
+from app.services.services import Services
 from app.ui.header import header
-from app.ui.people import ROLES, STAGES, choices, field, section
+from app.ui.notes import notes_section
+from app.ui.people import STAGES, choices, field, section
 from app.ui.upload import STARTED
 
 INTRO = "<h1>Profile</h1><p>What answers should know about you. Every field may stay empty.</p>"
 FORM = (
     '<form id="profile-form" novalidate>'
-    f"{choices('role', 'What are you?', ROLES)}"
+    "{roles}"
     f'<div class="pair">{field("artist_name", "Artist name")}{field("genres", "Genres", most=300)}</div>'
     f"{choices('stage', 'Where do you stand?', STAGES)}"
     f"{field('goals', 'Goals', lines=3, most=2000, about='What should have happened a year from now?')}"
@@ -29,14 +31,15 @@ ROSTER = (
 OFFERS = '<ul class="rows" id="offers" aria-label="Artists offered to you"></ul>'
 
 
-def build() -> None:
+def build(services: Services) -> None:
     """Lay the page out inside the present page of Gradio's Blocks. It has no events: the script speaks to the REST API."""
+    form = FORM.replace("{roles}", choices("role", "What are you?", services.roles.names))
     header("Profile")
     with gr.Column(elem_id="profile-page", elem_classes="people"):
         gr.HTML(
             f'<div class="intro">{INTRO}</div>'
             f'<div id="offered" hidden>{section("offers-panel", "Offered to you", OFFERS)}</div>'
-            f"{section('about-you', 'About you', FORM)}"
+            f"{section('about-you', 'About you', form)}{notes_section()}"
             + section(
                 "artists",
                 "Your artists",

@@ -92,6 +92,9 @@ POST /auth/refresh
 POST /auth/logout
 POST /auth/password
 GET PUT /profile
+GET /profile/role
+GET POST /profile/notes
+PATCH DELETE /profile/notes/{note_id}
 GET POST /artists
 PATCH DELETE /artists/{artist_id}
 POST DELETE /artists/{artist_id}/handover
@@ -169,7 +172,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 13
+    assert len(lists) == 14
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1

@@ -179,6 +179,7 @@ def _settle(app: FastAPI, api: Api, anon: httpx.Client) -> Town:
 def _own_everything(person: Person, word: str, services: Services) -> None:
     person.client.put("/api/profile", json={"artist_name": f"The {word}s"})
     person.ids["artist"] = person.post("/artists", json={"name": f"{word} ferry"})["id"]
+    person.ids["note"] = person.post("/profile/notes", json={"text": f"I play the {word} every day."})["id"]
     text = f"The manager of {word} receives seventeen percent commission. The term of {word} is three years. "
     person.ids["document"] = person.ready(text * 3, name=word, artist_id=person.ids["artist"])
     person.ids["failed"] = person.ready(f"A second text of {word}.")

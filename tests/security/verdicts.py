@@ -16,7 +16,9 @@ ROUTES: dict[str, str] = {
     "PUT /api/account/password": "own", "GET /api/account/sessions": "own", "DELETE /api/account/sessions": "own",
     "DELETE /api/account/sessions/{session_id}": "theirs", "GET /api/account/steps": "own", "PUT /api/account/steps": "own",
     "GET /api/account/samples": "own", "POST /api/account/samples": "own", "DELETE /api/account/samples": "own",
-    "GET /api/profile": "own", "PUT /api/profile": "own",
+    "GET /api/profile": "own", "PUT /api/profile": "own", "GET /api/profile/role": "own",
+    "GET /api/profile/notes": "own", "POST /api/profile/notes": "own",
+    "PATCH /api/profile/notes/{note_id}": "theirs", "DELETE /api/profile/notes/{note_id}": "theirs",
     "GET /api/artists": "own", "POST /api/artists": "own", "GET /api/artists/offers": "own",
     "POST /api/artists/offers/{offer_id}/accept": "theirs", "POST /api/artists/offers/{offer_id}/decline": "theirs",
     "PATCH /api/artists/{artist_id}": "theirs", "DELETE /api/artists/{artist_id}": "theirs",
@@ -60,7 +62,7 @@ ROUTES: dict[str, str] = {
 # A parameter of a path -> what it names.
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
-    "offer_id": "offer", "user_id": "user", "session_id": "session",
+    "offer_id": "offer", "user_id": "user", "session_id": "session", "note_id": "note",
     "plan_id": "plan", "step_id": "step", "proposal_id": "proposal",
     "date_id": "date",
 }  # fmt: skip
@@ -72,6 +74,7 @@ PLACES = {"n": "1"}
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/artists/{artist_id}": {"name": "Mine now"},
     "POST /api/artists/{artist_id}/handover": {"email": "{email}"},
+    "PATCH /api/profile/notes/{note_id}": {"text": "Mine now"},
     "PATCH /api/documents/{document_id}": {"title": "Mine now"},
     "PUT /api/documents/{document_id}/file": {"file": "Text that is mine now."},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
@@ -90,6 +93,10 @@ BODIES: dict[str, dict[str, Any]] = {
 # Fields of queries and bodies that name something -> what, by route. None: a place within the caller's own list.
 CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/account/sessions", "after"): "session",
+    ("GET /api/profile/notes", "after"): "note",
+    ("GET /api/profile/notes", "conversation"): "conversation",
+    ("POST /api/profile/notes", "artist_id"): "artist",
+    ("PATCH /api/profile/notes/{note_id}", "artist_id"): "artist",
     ("GET /api/artists", "after"): "artist",
     ("GET /api/artists/offers", "after"): "offer",
     ("GET /api/documents", "after"): "document",
@@ -156,6 +163,8 @@ VALID: dict[str, dict[str, Any]] = {
     "PUT /api/account/steps": {"hidden": False},
     "POST /api/account/samples": {},
     "PUT /api/profile": {"bio": "A drummer."},
+    "POST /api/profile/notes": {"text": "Mass never tours."},
+    "PATCH /api/profile/notes/{note_id}": {"text": "Mass tours."},
     "POST /api/artists": {"name": "Mass"},
     "POST /api/artists/offers/{offer_id}/accept": {},
     "POST /api/artists/offers/{offer_id}/decline": {},

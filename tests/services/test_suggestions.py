@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from app.principal import Principal
+from app.services.profiles import ProfileShape
 from app.services.services import Services
 from app.services.shapes import AskRequest, MessagePublic
-from app.services.suggestions import MOST, _topic
+from app.services.suggestions import MOST, OPENING, STARTERS, _topic
 from tests.documents import make_contract_pdf
 from tests.retrievers.library import artist, person, put
 
@@ -43,8 +44,10 @@ def test_every_suggestion_finds_something(services: Services, lena: Principal, t
     with make_contract_pdf(tmp_path / "recording.pdf").open("rb") as source:
         services.documents.receive(lena, kb="personal", filename="recording.pdf", source=source)
     services.ingestion.run_all()
-    tried = services.chat.suggestions(lena)
-    assert len(tried) == MOST
+    opening = services.chat.suggestions(lena)
+    assert opening[:STARTERS] == [*services.roles.of(lena).starters[:STARTERS]]
+    assert len(opening) == OPENING
+    tried = opening[STARTERS:]
     for question in [*tried]:
         answer = ask(services, lena, question)
         assert answer.citations, question
@@ -52,6 +55,16 @@ def test_every_suggestion_finds_something(services: Services, lena: Principal, t
     assert len(set(tried)) > MOST
     for question in set(tried):
         assert ask(services, lena, question).state != "nothing_found", question
+
+
+def test_the_roles_own_questions_lead_and_are_not_offered_twice(services: Services, lena: Principal) -> None:
+    services.profiles.put(lena, ProfileShape(role="producer"))
+    mine = services.roles.named("producer").starters
+    assert services.chat.suggestions(lena) == [*mine[: STARTERS + 1]], "without a paper they stand alone"
+    answer = ask(services, lena, mine[0])
+    assert services.chat.suggestions(lena)[0] == mine[1]
+    assert not {*mine} & {*services.chat.suggestions(lena, answer, asked=[mine[0]])}, "only to begin with"
+    assert services.chat.suggestions(person(services))[0] == services.roles.named("").starters[0]
 
 
 def test_what_was_cited_comes_first_and_what_was_asked_not_again(services: Services, lena: Principal) -> None:
