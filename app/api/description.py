@@ -42,6 +42,7 @@ TAGS = {
     "search": "Retrieval alone.",
     "conversations": "What was asked and answered.",
     "messages": "Asking.",
+    "desk": "Texts from one's own facts, checked against them.",
     "analytics": "How much was asked and added.",
     "audit": "Who did and read what.",
     "admin": "For admins: accounts, and the server itself.",

@@ -12,6 +12,7 @@ from app.api import (
     audit,
     auth,
     conversations,
+    desk,
     documents,
     first_steps,
     health,
@@ -26,6 +27,6 @@ from app.api import (
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, sign_ins, first_steps, profile, artists, documents, pages, search, conversations, messages,
-    analytics, audit, admin, models,
+    analytics, audit, admin, models, desk,
 ):  # fmt: skip
     api_router.include_router(resource.router)

@@ -10,7 +10,16 @@ from sqlmodel import Session, col, or_, select
 from app.models import DELETING, Artist, AuditEvent, Conversation, Document
 from app.principal import Principal
 
-READING = ("chat.read", "search", "document.download", "document.page", "document.text", "account.export", "audit.read")
+READING = (
+    "chat.read",
+    "desk.read",
+    "search",
+    "document.download",
+    "document.page",
+    "document.text",
+    "account.export",
+    "audit.read",
+)
 # Beginnings: a provider that somebody came through stands behind a colon.
 SIGNING_IN = (
     "sign_in", "register", "add_user", "change_password", "reset_password", "disable_user", "enable_user", "promote_user",
@@ -21,7 +30,9 @@ _action = col(AuditEvent.action)
 # What `?kind=` chooses.
 KINDS: dict[str, ColumnElement[bool]] = {
     "reading": _action.in_(READING),
-    "changes": or_(*(_action.startswith(part) for part in ("document.", "artist.", "conversation.", "account.")))
+    "changes": or_(
+        *(_action.startswith(part) for part in ("document.", "artist.", "conversation.", "account.", "draft."))
+    )
     & _action.not_in(READING),
     "sign_ins": or_(*(_action.startswith(part) for part in SIGNING_IN)),
     "refused": col(AuditEvent.outcome) == "refused",

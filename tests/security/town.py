@@ -191,6 +191,8 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     assert message["citations"], message
     person.ids |= {"message": message["id"], "conversation": message["conversation"], "user": person.id}
     person.ids["trace"] = message["trace_id"]
+    draft = {"kind": "bio_long", "artist_id": person.ids["artist"], "inputs": {"focus": f"The {word} record"}}
+    person.ids["draft"] = person.post("/drafts", 201, json=draft)["id"]
     person.ids["session"] = person.client.get("/api/account/sessions").json()["items"][0]["id"]
 
 

@@ -36,6 +36,9 @@ ROUTES: dict[str, str] = {
     "POST /api/messages": "own",
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
     "GET /api/messages/{message_id}/earlier": "theirs",
+    "GET /api/desk/kinds": "own", "GET /api/drafts": "own", "POST /api/drafts": "own",
+    "GET /api/drafts/{draft_id}": "theirs", "PATCH /api/drafts/{draft_id}": "theirs",
+    "DELETE /api/drafts/{draft_id}": "theirs", "POST /api/drafts/{draft_id}/again": "theirs",
     "GET /api/analytics": "own", "GET /api/audit": "own", "GET /api/audit/csv": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
@@ -50,7 +53,7 @@ ROUTES: dict[str, str] = {
 # A parameter of a path -> what it names.
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
-    "offer_id": "offer", "user_id": "user", "session_id": "session",
+    "offer_id": "offer", "user_id": "user", "session_id": "session", "draft_id": "draft",
 }  # fmt: skip
 
 # A parameter of a path that names nothing of anybody's -> what is put there.
@@ -64,6 +67,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/documents/{document_id}/file": {"file": "Text that is mine now."},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
+    "PATCH /api/drafts/{draft_id}": {"text": "Mine now"},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "newcomer@example.com"},
     "PUT /api/admin/models": {"provider": "none"},
@@ -99,6 +103,10 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("POST /api/messages", "conversation"): "conversation",
     ("POST /api/messages", "replaces"): "message",
     ("PATCH /api/conversations/{conversation_id}", "artist_id"): "artist",
+    ("GET /api/drafts", "after"): "draft",
+    ("GET /api/drafts", "artist_id"): "artist",
+    ("POST /api/drafts", "artist_id"): "artist",
+    ("POST /api/drafts", "documents"): "document",
 }
 NAMING = {field for _, field in CARRIERS}
 FORBIDDEN = {
@@ -113,7 +121,7 @@ PLAIN = {
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
-    "currency", "price_in", "price_out", "from", "to", "others", "hidden",
+    "currency", "price_in", "price_out", "from", "to", "others", "hidden", "inputs",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -141,6 +149,9 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/search": {"query": "commission"},
     "POST /api/conversations": {"title": "Mass"},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mass"},
+    "POST /api/drafts": {"kind": "bio_short"},
+    "PATCH /api/drafts/{draft_id}": {"title": "Mass"},
+    "POST /api/drafts/{draft_id}/again": {},
     "POST /api/messages": {"text": "Hello"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
