@@ -5,7 +5,7 @@ Known are the profile, confirmed notes, what the user typed, and the passages a 
 every stretch within a text that is otherwise Latin), links and addresses, words in quotation marks, and placeholders.
 
 What it cannot see is told in `Checked.unchecked`. Measured on the labelled drafts of tests/services/desk/labelled.yaml by
-benchmarks/desk_check.py; the figures stand in docs/results/desk_check.md.
+benchmarks/desk_check.py; the figures stand in benchmarks/results/desk_check.md.
 """
 
 from __future__ import annotations
@@ -235,6 +235,8 @@ class _Check:
             len(run) > 1 and run[0].opening and is_everyday(run[0].word) and self._stands(run[1:])
         ):
             return
+        if self._german and any(self._stands(run[place:]) for place in range(1, len(run))):
+            return  # "Die Band Night Ferry": nouns before a name are none
         parted = pieces(run)
         if len(parted) == 1 and self._is_row(run):
             return

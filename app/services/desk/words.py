@@ -15,6 +15,7 @@ GENRES = frozenset(
     swing gospel rnb r&b hip-hop hiphop rap trap drill boom-bap lofi lo-fi reggae reggaeton ska dancehall afrobeat afrobeats
     amapiano salsa bachata cumbia samba bossa nova fado flamenco tango country americana bluegrass classical neoclassical
     neo-classical baroque minimal acid industrial hyperpop k-pop j-pop c-pop edm dnb dance breakbeat downtempo trip-hop
+    baile gqom kuduro footwork juke schlager chanson bolero merengue soca calypso klezmer
     post-punk post-rock krautrock psychedelic singer-songwriter acoustic orchestral latin highlife
     """.split()
 )
