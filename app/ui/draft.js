@@ -34,11 +34,12 @@
     });
   };
 
-  const source = (one) => {
-    const row = make("li", { class: "desk-source" }, make("span", { class: "title" }, one.title), make("blockquote", {}, one.quote || "This passage is not here any more."));
+  const source = (one, insert) => {
+    const row = make("li", { class: "desk-source" }, make("span", { class: "title" }, one.title), make("blockquote", {}, one.quote.replace(/^#{1,4}\s+/gm, "") || "This passage is not here any more."));
     const look = () => window.aim.view({ document: one.document_id, page: one.page, chunks: [one.chunk_id], start: one.start, end: one.end, title: one.title });
     const facts = [one.kb === "global" ? "Industry" : null, one.standing === "none" ? null : one.standing].filter(Boolean).join(", ");
     row.append(make("span", { class: "facts" }, facts), one.quote ? button(`Open page ${one.page}`, `of ${one.title}`, look, "link") : "");
+    if (one.quote && insert) row.append(button("Insert into the text", `from ${one.title}`, () => insert(one.quote.replace(/^#{1,4}\s+/gm, "").trim()), "link"));
     return row;
   };
 
@@ -93,6 +94,7 @@
       const area = make("textarea", { id: "desk-text", rows: Math.min(28, Math.max(10, draft.text.split("\n").length + 4)), maxlength: 60000, "aria-label": "Text of the draft" });
       area.value = draft.text;
       area.addEventListener("input", () => say(said, "Not saved yet."));
+      area.addEventListener("pointerup", () => (area.dataset.begun = "yes"));
       const close = () => {
         draw(place, draft, acts);
         place.querySelector("[data-do=edit]").focus();
@@ -106,6 +108,16 @@
       body.className = "text editing";
       body.replaceChildren(area);
       tools.replaceChildren(keep, button("Cancel", "", close));
+      area.focus();
+      return area;
+    };
+    // At the caret while the text is edited, else at its end.
+    const insert = (words) => {
+      const area = body.querySelector("textarea") ?? edit();
+      const at = area.dataset.begun ? area.selectionEnd : area.value.length;
+      area.dataset.begun = "yes";
+      area.setRangeText(`${at && area.value[at - 1] !== "\n" ? "\n" : ""}${words}`, at, at, "end");
+      say(said, "Not saved yet.");
       area.focus();
     };
     const copy = async () => {
@@ -150,7 +162,7 @@
     const open = make("p", { class: "open-places" }, draft.open ? `${count(draft.open, "place")} to confirm. ` : "Nothing is left to confirm.", draft.open ? button("Go to the first", "", next, "link") : "");
     const notes = [draft.opinion ? "Creative feedback is opinion, not fact. Keep what helps you." : null, draft.notice, draft.unchecked, draft.edited ? "Edited by hand: what you typed yourself is not checked." : null];
     const sources = draft.sources.length
-      ? make("ul", { class: "rows", "aria-label": "Sources" }, ...draft.sources.map(source))
+      ? make("ul", { class: "rows", "aria-label": "Sources" }, ...draft.sources.map((one) => source(one, live && insert)))
       : make("p", { class: "facts" }, "No document was used for this text.");
     place.replaceChildren(
       make(

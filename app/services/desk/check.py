@@ -40,7 +40,8 @@ _MEASURE = re.compile(
     re.IGNORECASE,
 )
 _MEASURED = re.compile(
-    r"(?:\b(?:lines?|verses?|chorus|bars?|beats?|option|version|idea|step|tempo|bpm|in|key)|/|-|–|to|and|or|,)\s?(?:of\s|at\s)?$",
+    r"(?:\b(?:lines?|verses?|chorus|bars?|beats?|option|version|idea|step|tempo|bpm)\s?(?:of\s|at\s)?"
+    r"(?:\d+\s?(?:,|/|-|–|to|and|or)\s?)*|\d/)$",
     re.IGNORECASE,
 )
 _GERMAN = re.compile(r"\b(?:und|der|die|das|nicht|mit|ist|ein|eine|auf|für)\b")
@@ -202,7 +203,9 @@ class _Check:
     def _is_measure(self, figure: Figure) -> bool:
         if not self._opinion or figure.kind not in ("number", "ordinal", "percent"):
             return False
-        after, before = self._text[figure.end : figure.end + 30], self._text[: figure.start][-12:]
+        if any(value >= 1000 for _, value in figure.keys):
+            return False  # a year, or a sum
+        after, before = self._text[figure.end : figure.end + 30], self._text[: figure.start][-30:]
         range_end = re.match(r"\s?(?:-|–|/|to|and|or)\s?\d+", after)
         return figure.kind == "ordinal" or bool(
             _MEASURE.match(after)

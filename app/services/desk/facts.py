@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +15,7 @@ from app.models.plans import ACCEPTED
 from app.principal import Principal
 from app.services.desk.check import MARK, count_marks
 from app.services.desk.evidence import Known
-from app.services.desk.kinds import SLOT, Kind
+from app.services.desk.kinds import OPEN, SLOT, Kind
 from app.services.desk.sums import Sum, add_up, numbered
 from app.services.profiles import ProfileShape
 from app.services.prompts import Source
@@ -107,20 +108,16 @@ def fill(facts: Facts) -> tuple[str, list[str]]:
     """
     slots, lines, missing = facts.slots(), [], []
     for line in facts.kind.template.rstrip().split("\n"):
-        names = SLOT.findall(line)
         if line.startswith("? "):
-            if not all(slots[name] for name in names):
+            if not all(slots[name] for name in SLOT.findall(line)):
                 continue
             line = line[2:]
         place, parts = 0, []
-        for match in SLOT.finditer(line):
-            value = slots[match[1]]
-            before = line[place : match.start()]
-            missing += [""] * count_marks(before)
-            missing += [""] * count_marks(value) if value else [facts.kind.label(match[1])]
-            parts += [before, value or MARK]
+        for match in re.finditer(f"{SLOT.pattern}|{OPEN.pattern}", line):
+            value = slots[match[1]] if match[1] else ""
+            missing += [""] * count_marks(value) if value else [match[2] or facts.kind.label(match[1])]
+            parts += [line[place : match.start()], value or MARK]
             place = match.end()
-        missing += [""] * count_marks(line[place:])
         lines.append("".join([*parts, line[place:]]))
     return _tidy("\n".join(lines)), missing
 

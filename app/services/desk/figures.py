@@ -93,7 +93,7 @@ _ORDINAL = re.compile(
 _VAGUE = re.compile(r"\b(?:dozens|hundreds|thousands|millions|billions)\b", re.IGNORECASE)
 _PERCENT = re.compile(r"\s?(?:%|percent\b|per\s+cent\b|pct\b|prozent\b|pour\s+cent\b|por\s+ciento\b)", re.IGNORECASE)
 _BEFORE = re.compile(rf"(?:{_SIGNS}|(?<![^\W\d_])(?:{_CODES}))\s?$", re.IGNORECASE)
-_AFTER = re.compile(rf"\s?(?:{_SIGNS}|(?:{_CODES})(?![^\W\d_]))", re.IGNORECASE)
+_AFTER = re.compile(rf"\s?(?:{_SIGNS}(?!\d)|(?:{_CODES})(?![^\W\d_]))", re.IGNORECASE)
 _TO = re.compile(r"\s?(?:-|–|—|to|and|or|bis|à|until)\s?", re.IGNORECASE)
 _IDIOMS = re.compile(
     r"\b24/7\b|\bfour[- ](?:on|to)[- ]the[- ]floor\b|\btwo-step\b|\b(?:1|one)[- ]to[- ](?:1|one)\b", re.I
@@ -166,19 +166,26 @@ def _time(match: re.Match[str]) -> Figure | None:
 
 
 def _amounts(text: str) -> Iterator[Figure]:
-    for match in _NUMBER.finditer(text):
-        yield _with_unit(text, _digits(match))
-    for match in _LOOSE.finditer(text):
-        values = _values(match[0], "")
-        yield _with_unit(text, Figure(match.start(), match.end(), tuple(("number", value) for value in values)))
-    for match in _WORDS.finditer(text):
-        if (value := _words(match[0])) is not None and (value != 1 or _PERCENT.match(text, match.end())):
-            yield _with_unit(text, Figure(match.start(), match.end(), (("number", value),)))
+    """Each number with the unit beside it, and then alone, for where another one has taken the unit ("42 €9")."""
+    for figure in _numbers(text):
+        yield _with_unit(text, figure)
+        yield figure
     for match in _ORDINAL.finditer(text):
         word = (match["word"] or "first").lower()
         yield Figure(match.start(), match.end(), (("ordinal", Decimal(_ORDINALS.get(word, 1))),))
     for match in _VAGUE.finditer(text):
         yield Figure(match.start(), match.end(), (("vague", match[0].lower()),))
+
+
+def _numbers(text: str) -> Iterator[Figure]:
+    for match in _NUMBER.finditer(text):
+        yield _digits(match)
+    for match in _LOOSE.finditer(text):
+        values = _values(match[0], "")
+        yield Figure(match.start(), match.end(), tuple(("number", value) for value in values))
+    for match in _WORDS.finditer(text):
+        if (value := _words(match[0])) is not None and (value != 1 or _PERCENT.match(text, match.end())):
+            yield Figure(match.start(), match.end(), (("number", value),))
 
 
 def _digits(match: re.Match[str]) -> Figure:

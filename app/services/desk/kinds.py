@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FOLDER = Path(__file__).parent / "templates"
 SLOT = re.compile(r"\{(\w+)\}")
+OPEN = re.compile(r"\[to confirm: ([^\]]+)\]")  # a place that nothing fills, and what belongs there
 # What a template may name beside the kind's own fields -> how it is called where it is missing.
 SLOTS = {
     "artist": "Artist name (Profile)", "genres": "Genres (Profile)", "bio": "Bio (Profile)", "stage": "Where you stand (Profile)",

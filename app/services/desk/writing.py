@@ -24,6 +24,7 @@ NO_MODEL = (
 )
 NOT_NOW = "{why} This is the template to fill in, with what is known of you in its places."
 OPINION = "This is opinion, not fact."
+SUGGESTED = 4  # passages beside a template
 LONGEST = 40_000  # characters a model may write
 _FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 
@@ -82,11 +83,11 @@ def template(facts: Facts, sources: Sequence[Source], notice: str) -> Written:
     text, missing = fill(facts)
     if facts.kind.opinion:
         text = f"{OPINION}\n\n{text}"
-    everything = [source.label for source in sources]
+    nearest = [source.label for source in sources[:SUGGESTED]]
     return Written(
         text,
         "template",
         notice=notice,
         marks=[{"was": "", "what": "blank", "label": label} for label in missing],
-        sources=[one.model_dump(mode="json") for one in citations(sources, everything, facts.kind.search, text)],
+        sources=[one.model_dump(mode="json") for one in citations(sources, nearest, facts.kind.search, text)],
     )
