@@ -31,6 +31,7 @@ from app.services.analytics import AnalyticsService
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
+from app.services.desk.desk import DeskService
 from app.services.documents import DocumentService
 from app.services.first_steps import FirstSteps
 from app.services.handovers import HandoverService
@@ -166,6 +167,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             samples=SampleDocuments(db, documents, SAMPLES_DIR),
             search=search,
             chat=chat,
+            desk=DeskService(settings, db, audit, search, profiles, model, watch),
             audit=audit,
             access_log=AccessLog(db, audit),
             administration=Administration(db, audit, users),

@@ -44,6 +44,7 @@ TAGS = {
     "conversations": "What was asked and answered.",
     "messages": "Asking.",
     "plans": "Dated steps towards a goal, and what is due.",
+    "desk": "Texts from one's own facts, checked against them.",
     "analytics": "How much was asked and added.",
     "audit": "Who did and read what.",
     "admin": "For admins: accounts, and the server itself.",

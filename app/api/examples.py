@@ -14,6 +14,10 @@ _SOURCE = {
     "label": "P1", "document_id": _DOCUMENT, "chunk_id": _CHUNK, "title": "Publishing deal", "kb": "personal", "page": 3,
     "quote": "This agreement ends on 31 March 2027.", "standing": "signed",
 }  # fmt: skip
+_DRAFT = {
+    "id": "3b7d1f90-8c2e-4a56-9e0d-1c4b7a6f5e23", "kind": "pitch_playlist", "kind_title": "Playlist pitch",
+    "title": "Playlist pitch: Salt and Smoke", "artist_id": _ARTIST, "state": "written", "open": 1, "created": _AT, "updated": _AT,
+}  # fmt: skip
 _FIGURES = {
     "tokens_in": 182_400, "tokens_out": 21_350, "estimated": 0, "answers": 96, "failures": 1, "users": 7, "cost": 0.04,
     "p50_ms": 3786, "p95_ms": 8760,
@@ -118,7 +122,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "documents": 48, "ready": 45, "reading": 2, "failed": 1, "pages": 312, "chunks": 1204, "bytes": 92_000_000,
         "most_documents": 2000, "most_bytes": 5_000_000_000, "kbs": ["personal"],
     },
+    "DraftPublic": {
+        **_DRAFT, "text": "“Salt and Smoke” by The Night Shift is dub techno. It comes out on [to confirm].", "opinion": False,
+        "edited": False, "notice": None, "unchecked": None, "marks": [{"was": "3 May 2027", "what": "number", "label": ""}],
+        "sources": [_SOURCE], "inputs": {"song": "Salt and Smoke"}, "documents": None,
+    },
+    "DraftRow": _DRAFT,
     "HealthReport": {"status": "ok", "components": _PARTS},
+    "KindsPublic": {
+        "items": [{
+            "id": "pitch_playlist", "title": "Playlist pitch", "group": "Pitches", "about": "A short text for playlist editors.",
+            "opinion": False, "public": True, "documents": True,
+            "fields": [{
+                "name": "song", "label": "Song title", "about": "", "lines": 1, "most": 300, "required": True, "kind": "text",
+            }],
+        }],
+        "model": True, "notice": None,
+    },
     "MessagePublic": {
         "id": "41", "conversation": "17", "role": "assistant", "text": "It ends on 31 March 2027 [P1].",
         "intent": "personal", "state": "answered", "citations": [_SOURCE], "trace_id": _TRACE, "rating": None,

@@ -13,6 +13,7 @@ from app.api import (
     auth,
     conversations,
     dates,
+    desk,
     documents,
     first_steps,
     health,
@@ -30,6 +31,6 @@ from app.api import (
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, sign_ins, first_steps, profile, notes, artists, documents, insight, dates, pages, search, conversations,
-    messages, analytics, audit, admin, models, plans,
+    messages, analytics, audit, admin, models, plans, desk,
 ):  # fmt: skip
     api_router.include_router(resource.router)

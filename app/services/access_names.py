@@ -10,7 +10,16 @@ from sqlmodel import Session, col, or_, select
 from app.models import DELETING, Artist, AuditEvent, Conversation, Document
 from app.principal import Principal
 
-READING = ("chat.read", "search", "document.download", "document.page", "document.text", "account.export", "audit.read")
+READING = (
+    "chat.read",
+    "desk.read",
+    "search",
+    "document.download",
+    "document.page",
+    "document.text",
+    "account.export",
+    "audit.read",
+)
 # Beginnings: a provider that somebody came through stands behind a colon.
 SIGNING_IN = (
     "sign_in", "register", "add_user", "change_password", "reset_password", "disable_user", "enable_user", "promote_user",
@@ -22,7 +31,10 @@ _action = col(AuditEvent.action)
 KINDS: dict[str, ColumnElement[bool]] = {
     "reading": _action.in_(READING),
     "changes": or_(
-        *(_action.startswith(part) for part in ("document.", "artist.", "conversation.", "account.", "note."))
+        *(
+            _action.startswith(part)
+            for part in ("document.", "artist.", "conversation.", "account.", "note.", "draft.")
+        )
     )
     & _action.not_in(READING),
     "sign_ins": or_(*(_action.startswith(part) for part in SIGNING_IN)),

@@ -180,3 +180,7 @@ def _quoted(text: str) -> str:
     """`text` of which no line opens a section of the prompt and nothing looks like the label of a source."""
     lines = (f" {line}" if line.startswith("#") else line for line in text.splitlines())
     return LABELS.sub(r"(\1)", "\n".join(lines))
+
+
+# For prompts that are not an answer's: the writing desk's.
+quoted, source_block = _quoted, _source

@@ -15,6 +15,7 @@ from app.services.analytics import AnalyticsService
 from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
+from app.services.desk.desk import DeskService
 from app.services.documents import DocumentService
 from app.services.first_steps import FirstSteps
 from app.services.handovers import HandoverService
@@ -67,6 +68,7 @@ class Services:
     samples: SampleDocuments
     search: SearchService
     chat: ChatService
+    desk: DeskService
     audit: AuditLog
     access_log: AccessLog
     administration: Administration

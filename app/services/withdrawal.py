@@ -98,6 +98,11 @@ def withdraw_work(
                 session.add(step)
     for draft in session.exec(drafts).all():
         used = any(gone(one) for one in draft.sources)
+        if used and draft.body.get("state") == "template" and not draft.body.get("edited"):
+            # Nothing of theirs is in the text: they lie beside it, to be taken from by hand.
+            draft.sources = [one for one in draft.sources if not gone(one)]
+            used = False
+            session.add(draft)
         if used or not phrases.isdisjoint(_phrases(draft.text)):
             draft.text, draft.body = DRAFT_WITHDRAWN, {}
             draft.sources = [_blanked(one) for one in draft.sources if gone(one)]

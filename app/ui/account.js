@@ -97,6 +97,7 @@
     "artist.create": "Added the artist {}", "artist.rename": "Renamed the artist {}", "artist.delete": "Deleted an artist", "artist.offer": "Offered the artist {}", "artist.offer_withdrawn": "Took back the offer of {}",
     "artist.accept": "Took over the artist {}", "artist.decline": "Declined an artist", "conversation.delete": "Deleted a conversation", "conversation.read": "Opened {}", "account.export": "Downloaded everything",
     "note.create": "Had something remembered", "note.update": "Changed what is remembered", "note.delete": "Had something forgotten",
+    "desk.read": "Looked for sources of a text", "draft.create": "Had a text written", "draft.delete": "Deleted a text",
     "audit.read": "Read this access log", "session.end": "Signed out a device", "session.end_all": "Signed out everywhere", "list_users": "Looked at the list of users", "system.read": "Looked at the system's state",
   };
   const DOORS = { session: "in the browser", token: "by a program", operator: "on the server itself", system: "by the server", anonymous: "" };

@@ -121,6 +121,10 @@ POST /messages
 GET /messages/{message_id}/trace
 POST /messages/{message_id}/feedback
 GET /messages/{message_id}/earlier
+GET /desk/kinds
+GET POST /drafts
+GET PATCH DELETE /drafts/{draft_id}
+POST /drafts/{draft_id}/again
 GET /analytics
 GET /audit
 GET /audit/csv
@@ -172,7 +176,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 14
+    assert len(lists) == 15
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1

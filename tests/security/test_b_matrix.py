@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from app.principal import local_operator
 from tests.security.town import CANARY, Person, Town, digest, random_id
-from tests.security.verdicts import BODIES, CARRIERS, FORBIDDEN, NAMING, PATHS, PLACES, PLAIN, ROUTES
+from tests.security.verdicts import BODIES, CARRIERS, FORBIDDEN, NAMING, PATHS, PLACES, PLAIN, ROUTES, VALID
 
 THEIRS = [route for route, verdict in ROUTES.items() if verdict == "theirs"]
 WITH_ID = [route for route in ROUTES if ROUTES[route] in ("theirs", "admin") and "{" in route]
@@ -193,7 +193,9 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
         "day": "2027-01-01",
     }
     wanted = {name for name in words if (route, name) in fields(town)}
-    return town.bob.client.request(method, path, json={**{name: words[name] for name in wanted}, field: given})
+    return town.bob.client.request(
+        method, path, json={**VALID.get(route, {}), **{name: words[name] for name in wanted}, field: given}
+    )
 
 
 @pytest.mark.parametrize(("route", "field"), [key for key, kind in CARRIERS.items() if kind])

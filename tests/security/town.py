@@ -196,6 +196,8 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     person.ids["trace"] = message["trace_id"]
     _plan(person, word, services)
     person.ids["date"] = person.post("/dates", json={"label": f"{word} day", "day": "2027-05-01"})["id"]
+    draft = {"kind": "bio_long", "artist_id": person.ids["artist"], "inputs": {"focus": f"The {word} record"}}
+    person.ids["draft"] = person.post("/drafts", 201, json=draft)["id"]
     person.ids["session"] = person.client.get("/api/account/sessions").json()["items"][0]["id"]
 
 

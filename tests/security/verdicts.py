@@ -41,6 +41,9 @@ ROUTES: dict[str, str] = {
     "POST /api/messages": "own",
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
     "GET /api/messages/{message_id}/earlier": "theirs",
+    "GET /api/desk/kinds": "own", "GET /api/drafts": "own", "POST /api/drafts": "own",
+    "GET /api/drafts/{draft_id}": "theirs", "PATCH /api/drafts/{draft_id}": "theirs",
+    "DELETE /api/drafts/{draft_id}": "theirs", "POST /api/drafts/{draft_id}/again": "theirs",
     "GET /api/analytics": "own", "GET /api/audit": "own", "GET /api/audit/csv": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
@@ -62,7 +65,7 @@ ROUTES: dict[str, str] = {
 # A parameter of a path -> what it names.
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
-    "offer_id": "offer", "user_id": "user", "session_id": "session", "note_id": "note",
+    "offer_id": "offer", "user_id": "user", "session_id": "session", "note_id": "note", "draft_id": "draft",
     "plan_id": "plan", "step_id": "step", "proposal_id": "proposal",
     "date_id": "date",
 }  # fmt: skip
@@ -84,6 +87,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/plans/{plan_id}/steps": {"title": "Mine now"},
     "PATCH /api/plans/{plan_id}/steps/{step_id}": {"title": "Mine now"},
     "POST /api/plans/{plan_id}/steps/{step_id}/comments": {"text": "Mine now"},
+    "PATCH /api/drafts/{draft_id}": {"text": "Mine now"},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "newcomer@example.com"},
     "PUT /api/admin/models": {"provider": "none"},
@@ -134,6 +138,10 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/plans/proposals", "message_id"): None,
     ("GET /api/plans/{plan_id}/proposals", "after"): "proposal",
     ("GET /api/deadlines", "artist_id"): "artist",
+    ("GET /api/drafts", "after"): "draft",
+    ("GET /api/drafts", "artist_id"): "artist",
+    ("POST /api/drafts", "artist_id"): "artist",
+    ("POST /api/drafts", "documents"): "document",
 }
 NAMING = {field for _, field in CARRIERS}
 FORBIDDEN = {
@@ -148,7 +156,7 @@ PLAIN = {
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
-    "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label",
+    "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label", "inputs",
     "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "days",
 }  # fmt: skip
 
@@ -181,6 +189,9 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/search": {"query": "commission"},
     "POST /api/conversations": {"title": "Mass"},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mass"},
+    "POST /api/drafts": {"kind": "bio_short"},
+    "PATCH /api/drafts/{draft_id}": {"title": "Mass"},
+    "POST /api/drafts/{draft_id}/again": {},
     "POST /api/messages": {"text": "Hello"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "POST /api/plans": {"template": "release_single", "target_date": "2027-06-04"},
