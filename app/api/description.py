@@ -43,6 +43,7 @@ TAGS = {
     "conversations": "What was asked and answered.",
     "messages": "Asking.",
     "analytics": "How much was asked and added.",
+    "growth": "Listeners, followers, streams and income by day.",
     "audit": "Who did and read what.",
     "admin": "For admins: accounts, and the server itself.",
 }

@@ -14,8 +14,10 @@ from app.api import (
     conversations,
     documents,
     first_steps,
+    growth,
     health,
     messages,
+    metrics,
     models,
     pages,
     profile,
@@ -26,6 +28,6 @@ from app.api import (
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, sign_ins, first_steps, profile, artists, documents, pages, search, conversations, messages,
-    analytics, audit, admin, models,
+    analytics, growth, audit, admin, metrics, models,
 ):  # fmt: skip
     api_router.include_router(resource.router)

@@ -17,11 +17,14 @@ from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
 from app.services.first_steps import FirstSteps
+from app.services.growth import GrowthService
+from app.services.growth_import import GrowthImport
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.idempotency import Idempotency
 from app.services.identities import IdentityService
 from app.services.ingestion import Ingestion
+from app.services.metrics import MetricsService
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
 from app.services.pages import PageService
@@ -58,6 +61,9 @@ class Services:
     access_log: AccessLog
     administration: Administration
     analytics: AnalyticsService
+    metrics: MetricsService
+    growth: GrowthService
+    growth_import: GrowthImport
     idempotency: Idempotency
     health: HealthService
     system: SystemService

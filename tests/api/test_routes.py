@@ -116,6 +116,11 @@ GET /messages/{message_id}/trace
 POST /messages/{message_id}/feedback
 GET /messages/{message_id}/earlier
 GET /analytics
+GET /analytics.csv
+GET POST /growth
+GET /growth.csv
+POST /growth/import
+PATCH DELETE /growth/{figure_id}
 GET /audit
 GET /audit/csv
 GET /account/export
@@ -132,6 +137,8 @@ GET /admin/system
 POST /admin/system/check
 GET PUT /admin/models
 POST /admin/models/test
+GET /admin/metrics
+GET /admin/metrics.csv
 GET /admin/usage
 GET /admin/usage.csv
 """
@@ -154,7 +161,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 9
+    assert len(lists) == 10
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1

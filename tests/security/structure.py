@@ -66,6 +66,7 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Metered.*": "as Answerer",
     "Grant.settle": "what one question took, which was granted before",
     "Conflict.*": "as Answerer",
+    "Reading.*": "a table that its sender brought, read for GrowthImport.run(principal, ...)",
     "AuditLog.*": "writes in the caller's transaction; takes the Principal second",
     "Answerer.*": "holds one question's passages, which were granted before",
     "Draft.*": "as Answerer",

@@ -176,6 +176,7 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
     if route == "POST /api/documents":
         return town.bob.client.post(path, files={"file": ("one.txt", b"Some text.")}, data={field: given})
     words = {"query": "What commission?", "text": f"What does my manager take? {random_id('x')}", "title": "One"}
+    words |= {"day": "2025-05-01", "metric": "streams", "value": "9", "csv": "date,streams\n2025-06-01,9"}
     wanted = {name for name in words if (route, name) in fields(town)}
     return town.bob.client.request(method, path, json={**{name: words[name] for name in wanted}, field: given})
 

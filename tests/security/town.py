@@ -178,6 +178,14 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     person.client.put("/api/profile", json={"artist_name": f"The {word}s"})
     person.ids["artist"] = person.post("/artists", json={"name": f"{word} ferry"})["id"]
     text = f"The manager of {word} receives seventeen percent commission. The term of {word} is three years. "
+    figure = {
+        "day": "2026-01-05",
+        "metric": "listeners",
+        "value": 12,
+        "platform": word,
+        "artist_id": person.ids["artist"],
+    }
+    person.ids["figure"] = person.post("/growth", json=figure)["id"]
     person.ids["document"] = person.ready(text * 3, name=word, artist_id=person.ids["artist"])
     person.ids["failed"] = person.ready(f"A second text of {word}.")
     with services.db.session() as session:

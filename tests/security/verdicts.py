@@ -36,7 +36,10 @@ ROUTES: dict[str, str] = {
     "POST /api/messages": "own",
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
     "GET /api/messages/{message_id}/earlier": "theirs",
-    "GET /api/analytics": "own", "GET /api/audit": "own", "GET /api/audit/csv": "own",
+    "GET /api/analytics": "own", "GET /api/analytics.csv": "own", "GET /api/growth": "own", "POST /api/growth": "own",
+    "GET /api/growth.csv": "own", "POST /api/growth/import": "own", "PATCH /api/growth/{figure_id}": "theirs",
+    "DELETE /api/growth/{figure_id}": "theirs", "GET /api/admin/metrics": "admin", "GET /api/admin/metrics.csv": "admin",
+    "GET /api/audit": "own", "GET /api/audit/csv": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
     "POST /api/admin/system/check": "admin",
@@ -51,6 +54,7 @@ ROUTES: dict[str, str] = {
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
     "offer_id": "offer", "user_id": "user", "session_id": "session",
+    "figure_id": "figure",
 }  # fmt: skip
 
 # A parameter of a path that names nothing of anybody's -> what is put there.
@@ -64,6 +68,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/documents/{document_id}/file": {"file": "Text that is mine now."},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine now"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
+    "PATCH /api/growth/{figure_id}": {"value": "7"},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "newcomer@example.com"},
     "PUT /api/admin/models": {"provider": "none"},
@@ -80,6 +85,11 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/conversations", "after"): "conversation",
     ("GET /api/conversations/{conversation_id}/messages", "after"): None,
     ("GET /api/messages/{message_id}/earlier", "after"): None,
+    ("GET /api/growth", "after"): "figure",
+    ("GET /api/growth", "artist_id"): "artist",
+    ("POST /api/growth", "artist_id"): "artist",
+    ("POST /api/growth/import", "artist_id"): "artist",
+    ("PATCH /api/growth/{figure_id}", "artist_id"): "artist",
     ("GET /api/audit", "after"): None,
     ("GET /api/audit", "user"): "user",
     ("GET /api/audit", "object_id"): None,
@@ -114,6 +124,7 @@ PLAIN = {
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
     "currency", "price_in", "price_out", "from", "to", "others", "hidden",
+    "table", "metric", "day", "value", "platform", "csv", "columns", "day_order", "decimal", "add_up", "replace", "preview",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -143,6 +154,9 @@ VALID: dict[str, dict[str, Any]] = {
     "PATCH /api/conversations/{conversation_id}": {"title": "Mass"},
     "POST /api/messages": {"text": "Hello"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
+    "POST /api/growth": {"day": "2025-05-01", "metric": "streams", "value": "9", "platform": "Anywhere"},
+    "POST /api/growth/import": {"csv": "date,streams\n2025-06-01,9"},
+    "PATCH /api/growth/{figure_id}": {"value": "8"},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "{new_email}"},
     "POST /api/admin/users/{user_id}/password": {},
