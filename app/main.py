@@ -34,6 +34,8 @@ from app.services.chat import ChatService
 from app.services.desk.desk import DeskService
 from app.services.documents import DocumentService
 from app.services.first_steps import FirstSteps
+from app.services.growth import GrowthService
+from app.services.growth_import import GrowthImport
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.idempotency import Idempotency
@@ -43,6 +45,7 @@ from app.services.insight.dates_service import DateService
 from app.services.insight.insight import InsightService
 from app.services.insight.reader import InsightReader
 from app.services.insight.second_reading import SecondReading
+from app.services.metrics import MetricsService
 from app.services.model_choices import Choices, Vault
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
@@ -172,6 +175,9 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             access_log=AccessLog(db, audit),
             administration=Administration(db, audit, users),
             analytics=AnalyticsService(db, audit),
+            metrics=MetricsService(db, audit, choices),
+            growth=GrowthService(db, audit),
+            growth_import=GrowthImport(db, audit),
             idempotency=Idempotency(db),
             health=health,
             system=SystemService(settings, db, audit, health, chat.writing, indexes, reconciler),

@@ -46,6 +46,7 @@ TAGS = {
     "plans": "Dated steps towards a goal, and what is due.",
     "desk": "Texts from one's own facts, checked against them.",
     "analytics": "How much was asked and added.",
+    "growth": "Listeners, followers, streams and income by day.",
     "audit": "Who did and read what.",
     "admin": "For admins: accounts, and the server itself.",
 }

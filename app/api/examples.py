@@ -27,6 +27,12 @@ _SAMPLE = {
     "reason": None, "progress": 0.0, "pages": 0, "chunks": 0, "bytes": 900, "created": _AT,
     "sha256": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }  # fmt: skip
+_DAYS = [{"date": "2026-03-01", "questions": 4, "documents": 1}, {"date": "2026-03-02", "questions": 6, "documents": 0}]
+_INTENTS = [{"intent": "personal", "questions": 14}, {"intent": "hybrid", "questions": 9}]
+_TIMES = {
+    "answers": 21, "fast": 18, "p50_ms": 1240, "p95_ms": 4380,
+    "spans": [{"below_ms": 1000, "answers": 8}, {"below_ms": 3000, "answers": 10}, {"below_ms": None, "answers": 3}],
+}  # fmt: skip
 _PARTS = {
     "database": {"status": "ok", "milliseconds": 0.4},
     "vectors": {"status": "ok", "milliseconds": 0.2},
@@ -81,8 +87,22 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "documents": 17, "bytes": 40_300_000,
     },
     "AnalyticsPublic": {
-        "days": [{"date": "2026-03-01", "questions": 4, "documents": 1}, {"date": "2026-03-02", "questions": 6, "documents": 0}],
-        "documents_ready": 17, "questions_week": 23, "answers_week": 21, "sourced_week": 19,
+        "days": _DAYS, "documents_ready": 17, "questions_week": 23, "answers_week": 21, "sourced_week": 19,
+        "intents": _INTENTS, "answer_times": _TIMES,
+        "documents_used": {
+            "ready": 17, "cited": 11,
+            "most": [{"id": _DOCUMENT, "title": "Publishing deal", "artist_id": _ARTIST, "answers": 9, "last": _AT}],
+            "never": [{"id": _CHUNK, "title": "Set list", "artist_id": None, "answers": 0, "last": None}],
+        },
+        "plans": [{
+            "id": _USER, "title": "Release of the next single", "artist_id": _ARTIST, "status": "open",
+            "target_date": "2026-06-05", "steps": 18, "done": 6, "overdue": 1, "progress": 0.33,
+            "next_step": "Deliver the master", "next_due": "2026-03-06",
+        }],
+        "upcoming": [{
+            "kind": "step", "id": _TRACE, "title": "Deliver the master", "day": "2026-03-06", "days_left": 4, "plan_id": _USER,
+            "document_id": None, "artist_id": _ARTIST,
+        }],
     },
     "ArtistPublic": {"id": _ARTIST, "name": "The Night Shift", "created": _AT, "documents": 7},
     "AuditPublic": {
@@ -128,6 +148,22 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "sources": [_SOURCE], "inputs": {"song": "Salt and Smoke"}, "documents": None,
     },
     "DraftRow": _DRAFT,
+    "GrowthPublic": {
+        "id": _CHUNK, "artist_id": _ARTIST, "metric": "listeners", "platform": "Spotify", "day": "2026-03-01", "value": "1840",
+        "currency": "", "source": "imported", "created": _AT,
+    },
+    "GrowthImported": {
+        "preview": True, "needs": None,
+        "columns": [
+            {"name": "date", "means": "day", "example": "2026-03-01"},
+            {"name": "listeners", "means": "listeners", "example": "1840"},
+        ],
+        "rows": 31, "added": 30, "replaced": 0, "unchanged": 0, "refused": 1,
+        "troubles": [{"row": 7, "sentence": "“n/a” in “listeners” is no number that can be read."}],
+        "sample": [{
+            "day": "2026-03-01", "metric": "listeners", "platform": "Spotify", "value": "1840", "currency": "", "artist_id": None,
+        }],
+    },
     "HealthReport": {"status": "ok", "components": _PARTS},
     "KindsPublic": {
         "items": [{
@@ -147,6 +183,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "MadePassword": {
         "id": _USER, "email": "ada@example.com", "role": "user", "disabled": False, "created": _AT,
         "password": "k7qdm-3xtwe-9abzr-uvp4h",
+    },
+    "MetricsPublic": {
+        "days": _DAYS,
+        "metrics": [{
+            "name": "weekly_active", "title": "Active within a week", "about": "Accounts that asked or added in the last 7 days.",
+            "part": 14, "whole": 20, "share": 0.7, "target": 0.7,
+        }],
+        "active": [{"last": "2026-03-02", "users": 14}], "intents": _INTENTS, "answer_times": _TIMES,
+        "failures": [{"what": "document", "reason": "This file is protected by a password.", "count": 2, "last": "2026-03-01"}],
+        "models": [{"model": "gpt-4o-mini", "last": "2026-03-02", **_FIGURES}], "currency": "USD",
     },
     "ModelsPublic": {
         "choice": {

@@ -16,9 +16,11 @@ from app.api import (
     desk,
     documents,
     first_steps,
+    growth,
     health,
     insight,
     messages,
+    metrics,
     models,
     notes,
     pages,
@@ -31,6 +33,6 @@ from app.api import (
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, sign_ins, first_steps, profile, notes, artists, documents, insight, dates, pages, search, conversations,
-    messages, analytics, audit, admin, models, plans, desk,
+    messages, analytics, growth, audit, admin, metrics, models, plans, desk,
 ):  # fmt: skip
     api_router.include_router(resource.router)

@@ -1,25 +1,41 @@
-"""Figures of use: how much was asked and added, day by day, and how many answers stand on sources."""
+"""Figures of use: how much was asked and added, day by day, how fast answers came and what they stand on, how plans go."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import String, case, cast
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from app.db import Database
 from app.errors import Forbidden
-from app.models import DELETING, READY, Conversation, Document, Message, now
+from app.models import Conversation, Document, now
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.csv_lines import Value, as_csv
+from app.services.own_figures import (
+    AnswerTimes,
+    DocumentsUsed,
+    IntentFigure,
+    answer_times,
+    answers,
+    by_day,
+    day_of,
+    documents,
+    intents,
+    questions,
+    used_documents,
+    used_of,
+)
+from app.services.plan_figures import PlanFigures, Upcoming, plan_figures, upcoming
 
 ACTION = "analytics.read"
 DAYS = 30  # shown, the present one among them
 WEEK = 7
-# Answers that looked for sources: a direct one needs none, a failed one is none.
-LOOKED = ("answered", "extractive", "nothing_found", "partial")
+
+Table = Literal["activity", "intents", "documents", "answer_times", "plans", "dates"]
 
 
 class Day(BaseModel):
@@ -31,13 +47,21 @@ class Day(BaseModel):
 
 
 class AnalyticsPublic(BaseModel):
-    """What was done on each of the last 30 days, days without anything among them, and totals."""
+    """What was done on each of the last 30 days, days without anything among them, and totals.
+
+    Documents, plans and dates are one's own: of everybody together they are left empty.
+    """
 
     days: list[Day] = Field(description="Oldest first; the last one is today.")
     documents_ready: int = Field(description="Documents that answer now.")
     questions_week: int = Field(description="Asked within the last 7 days.")
     answers_week: int = Field(description="Answers of these 7 days that looked for sources, and came.")
     sourced_week: int = Field(description="How many of these cite one.")
+    intents: list[IntentFigure] = Field(description="What the answered questions of these 30 days needed.")
+    answer_times: AnswerTimes = Field(description="Of these 30 days.")
+    documents_used: DocumentsUsed | None
+    plans: list[PlanFigures]
+    upcoming: list[Upcoming] = Field(description="Overdue, or due within 60 days.")
 
 
 class AnalyticsService:
@@ -47,9 +71,7 @@ class AnalyticsService:
     def own(self, principal: Principal) -> AnalyticsPublic:
         """The caller's own figures."""
         with self._db.reading() as session:
-            return _figures(
-                session, Conversation.user_id == principal.user_id, Document.user_id == principal.user_id, now()
-            )
+            return _own(session, principal.user_id, now())
 
     def everyone(self, principal: Principal) -> AnalyticsPublic:
         """Everybody's together, the industry's documents among them; each look is audited.
@@ -62,64 +84,69 @@ class AnalyticsService:
         with self._db.session() as session:
             self._audit.record(session, principal, ACTION)
         with self._db.reading() as session:
-            return _figures(session, None, None, now())
+            return AnalyticsPublic(**figures(session, None, None, now()), documents_used=None, plans=[], upcoming=[])
+
+    def table(self, principal: Principal, name: Table) -> str:
+        """One of the caller's own tables as CSV."""
+        today = now().astimezone(UTC).date()
+        with self._db.reading() as session:
+            if name == "documents":
+                most, never = used_documents(session, principal.user_id)
+                return as_csv(
+                    ("document", "title", "answers", "last_cited"),
+                    ([one.id, one.title, one.answers, one.last] for one in (*most, *never)),
+                )
+            if name == "plans":
+                return _csv(plan_figures(session, principal.user_id, today), PlanFigures)
+            if name == "dates":
+                return _csv(upcoming(session, principal.user_id, today), Upcoming)
+            return _activity(_own(session, principal.user_id, now()), name)
 
 
-def _figures(session: Session, talks: Any, documents: Any, moment: datetime) -> AnalyticsPublic:
-    """`talks` and `documents` say whose; None is everybody. Three queries, whatever was kept."""
+def _own(session: Session, user_id: str, moment: datetime) -> AnalyticsPublic:
     today = moment.astimezone(UTC).date()
-    days = {day: Day(date=day) for day in (today - timedelta(days=ago) for ago in reversed(range(DAYS)))}
-    for when, questions in session.execute(_questions(talks, min(days))):
-        days[_day(when)].questions = questions
-    answers, sourced = session.execute(_answers(talks, today - timedelta(days=WEEK - 1))).one()
-    ready = 0
-    for when, added, answering in session.execute(_documents(documents)):
-        ready += answering
-        if (day := days.get(_day(when))) is not None:
-            day.documents = added
-    figures = list(days.values())
     return AnalyticsPublic(
-        days=figures,
-        documents_ready=ready,
-        questions_week=sum(day.questions for day in figures[-WEEK:]),
-        answers_week=answers,
-        sourced_week=sourced,
+        **figures(session, Conversation.user_id == user_id, Document.user_id == user_id, moment),
+        documents_used=used_of(*used_documents(session, user_id)),
+        plans=plan_figures(session, user_id, today),
+        upcoming=upcoming(session, user_id, today),
     )
 
 
-def _questions(talks: Any, first: date) -> Any:
-    """Day, questions asked on it."""
-    day = func.date(Message.created)
-    return _recent(select(day, func.count()).where(Message.role == "user"), talks, first).group_by(day)
+def figures(session: Session, talks: Any, owned: Any, moment: datetime) -> dict[str, Any]:
+    """`talks` and `owned` say whose conversations and documents; None is everybody. Five queries, whatever was kept."""
+    today = moment.astimezone(UTC).date()
+    days = {day: Day(date=day) for day in (today - timedelta(days=ago) for ago in reversed(range(DAYS)))}
+    first = min(days)
+    for when, asked in by_day(session.execute(questions(talks, first))).items():
+        if (day := days.get(when)) is not None:  # else the day changed meanwhile
+            day.questions = asked
+    came, sourced = session.execute(answers(talks, today - timedelta(days=WEEK - 1))).one()
+    ready = 0
+    for stamp, added, answering in session.execute(documents(owned)):
+        ready += answering
+        if (day := days.get(day_of(stamp))) is not None:
+            day.documents = added
+    return {
+        "days": list(days.values()),
+        "documents_ready": ready,
+        "questions_week": sum(day.questions for day in list(days.values())[-WEEK:]),
+        "answers_week": came,
+        "sourced_week": sourced,
+        "intents": intents(session, talks, first),
+        "answer_times": answer_times(session, talks, first),
+    }
 
 
-def _answers(talks: Any, first: date) -> Any:
-    """Answers that looked for sources; those that cite one. Of a week alone: citations are long, and reading those of
-    5 000 answers takes 15 ms."""
-    query = select(func.count(), _sum(cast(col(Message.citations), String) != "[]"))
-    return _recent(query.where(Message.role == "assistant", col(Message.state).in_(LOOKED)), talks, first)
+def _activity(found: AnalyticsPublic, name: str) -> str:
+    if name == "intents":
+        return as_csv(("intent", "questions"), ([one.intent, one.questions] for one in found.intents))
+    if name == "answer_times":
+        return as_csv(("below_ms", "answers"), ([one.below_ms, one.answers] for one in found.answer_times.spans))
+    return as_csv(("day", "questions", "documents"), ([day.date, day.questions, day.documents] for day in found.days))
 
 
-def _recent(query: Any, talks: Any, first: date) -> Any:
-    """Messages since the beginning of a day. A conversation that was not touched since then holds none: its messages are
-    not read at all."""
-    since = datetime.combine(first, time.min, UTC)
-    query = query.join(Conversation, col(Conversation.id) == col(Message.conversation_id))
-    query = query.where(col(Conversation.updated) >= since, col(Message.created) >= since)
-    return query if talks is None else query.where(talks)
-
-
-def _documents(whose: Any) -> Any:
-    """Day, documents added on it, those of them that answer now."""
-    day = func.date(Document.created)
-    query = select(day, func.count(), _sum(Document.status == READY)).where(col(Document.status) != DELETING)
-    return (query if whose is None else query.where(whose)).group_by(day)
-
-
-def _sum(condition: Any) -> Any:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-
-def _day(when: date | str) -> date:
-    """SQLite tells a date as text."""
-    return when if isinstance(when, date) else date.fromisoformat(when)
+def _csv(rows: Sequence[BaseModel], shape: type[BaseModel]) -> str:
+    names = list(shape.model_fields)
+    lines: list[list[Value]] = [[getattr(row, name) for name in names] for row in rows]
+    return as_csv(names, lines)

@@ -36,7 +36,7 @@ from app.services.roster import RosterService, finders
 from app.services.search import Scope, SearchService
 from app.services.shapes import AskRequest, Event, MessagePublic
 from app.services.suggestions import Suggestions
-from app.services.usage import Grant, Spent, record
+from app.services.usage import Grant, Spent, milliseconds_since, record
 from app.services.watch import SessionWatch, Watched
 
 FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
@@ -309,6 +309,7 @@ class ChatService(ConversationService):
         if error is not None:
             message.text = f"{draft.text}\n\n{error.sentence}".strip()
         message.state = state
+        message.milliseconds = milliseconds_since(draft.grant) if draft.grant else None
         message.citations = [
             citation.model_dump(mode="json") for citation in citations(draft.sources, draft.cited, question, draft.text)
         ]

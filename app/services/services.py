@@ -18,6 +18,8 @@ from app.services.chat import ChatService
 from app.services.desk.desk import DeskService
 from app.services.documents import DocumentService
 from app.services.first_steps import FirstSteps
+from app.services.growth import GrowthService
+from app.services.growth_import import GrowthImport
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
 from app.services.idempotency import Idempotency
@@ -27,6 +29,7 @@ from app.services.insight.dates_service import DateService
 from app.services.insight.insight import InsightService
 from app.services.insight.reader import InsightReader
 from app.services.insight.second_reading import SecondReading
+from app.services.metrics import MetricsService
 from app.services.model_slot import ModelSlot
 from app.services.models import ModelService
 from app.services.notes import NoteService
@@ -73,6 +76,9 @@ class Services:
     access_log: AccessLog
     administration: Administration
     analytics: AnalyticsService
+    metrics: MetricsService
+    growth: GrowthService
+    growth_import: GrowthImport
     idempotency: Idempotency
     health: HealthService
     system: SystemService

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import time
 from collections import defaultdict
@@ -22,6 +20,7 @@ from app.errors import AppError, Forbidden
 from app.llm_client import Call, LanguageModel
 from app.models import AnswerTime, Usage, now
 from app.principal import Principal
+from app.services import csv_lines
 from app.services.audit import AuditLog
 from app.services.model_choices import Choices, Terms, terms_of
 
@@ -92,10 +91,15 @@ def record(session: Session, user_id: str | None, grant: Grant | None) -> Spent 
     }
     _add(session, Usage, key, amounts)
     if answered:
-        milliseconds = _bound((time.monotonic() - grant.started) * 1000)
+        milliseconds = _bound(milliseconds_since(grant))
         times = {"day": key["day"], "model": key["model"], "milliseconds": milliseconds}
         _add(session, AnswerTime, times, {"count": 1})
     return Spent(read + written, cost)
+
+
+def milliseconds_since(grant: Grant) -> int:
+    """Since the question came."""
+    return round((time.monotonic() - grant.started) * 1000)
 
 
 def _add(session: Session, kind: type[SQLModel], key: dict[str, Any], amounts: dict[str, int]) -> None:
@@ -136,6 +140,11 @@ class UsageFigures(BaseModel):
 class UsageDay(UsageFigures):
     day: date
     model: str
+
+
+class UsageModel(UsageFigures):
+    model: str
+    last: date = Field(description="The last day on which it was used.")
 
 
 class UsagePublic(BaseModel):
@@ -190,6 +199,21 @@ class UsageService:
         )
 
 
+def by_model(session: Session, first: date, last: date) -> list[UsageModel]:
+    """What each model took from `first` to `last`, both included, the most read first."""
+    rows = session.exec(select(Usage).where(Usage.day >= first, Usage.day <= last)).all()
+    times = session.exec(select(AnswerTime).where(AnswerTime.day >= first, AnswerTime.day <= last)).all()
+    found = [
+        UsageModel(
+            model=model,
+            last=max(row.day for row in rows if row.model == model),
+            **_figures([row for row in rows if row.model == model], [one for one in times if one.model == model]),
+        )
+        for model in {row.model for row in rows}
+    ]
+    return sorted(found, key=lambda one: (-one.tokens_in, one.model))
+
+
 def _figures(rows: Sequence[Usage], times: Iterable[AnswerTime]) -> dict[str, Any]:
     names = ("tokens_in", "tokens_out", "estimated", "answers", "failures")
     cost = sum(row.cost_millionths for row in rows) / 1e6
@@ -220,16 +244,7 @@ def _bound(milliseconds: float) -> int:
 
 
 def as_csv(report: UsagePublic) -> str:
-    """A line for each row. No cell begins as a formula of a spreadsheet does: a model's name comes from outside."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\r\n")  # RFC 4180
-    lines.writerow([*COLUMNS[:8], f"cost_{report.currency}", *COLUMNS[9:]])
-    for row in report.rows:
-        values = row.model_dump(mode="json")
-        lines.writerow([_cell(values[name]) for name in COLUMNS])
-    return out.getvalue()
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """A line for each row."""
+    heads = [*COLUMNS[:8], f"cost_{report.currency}", *COLUMNS[9:]]
+    values = (row.model_dump() for row in report.rows)
+    return csv_lines.as_csv(heads, ([row[name] for name in COLUMNS] for row in values))

@@ -10,6 +10,7 @@ import gradio as gr
 from app.errors import Forbidden
 from app.services.services import Services
 from app.ui.audit import build_audit
+from app.ui.metrics import build_metrics
 from app.ui.models import build_models
 from app.ui.shared import PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.status import system_html
@@ -41,6 +42,8 @@ def build(services: Services, demo: gr.Blocks) -> None:
             with gr.Tabs():
                 with gr.Tab("Users"):
                     users = build_users(services)
+                with gr.Tab("Metrics") as metrics_tab:
+                    build_metrics(services, metrics_tab)
                 with gr.Tab("System") as system_tab:
                     check = gr.HTML(CHECK, elem_id="system-check", js_on_load=CHECKED)
                     system = gr.HTML("", elem_id="system", js_on_load=None)

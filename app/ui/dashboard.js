@@ -8,15 +8,40 @@
     else if (link) sessionStorage.removeItem(CONVERSATION);
   });
 
-  // The plot says in words what it shows; Gradio draws it anew at will.
+  // The plots say in words what they show; Gradio draws them anew at will.
+  const PLOTS = [
+    ["#plot", "#days .summary"], ["#growth-plot", "#growth-text .sentences, #growth-text .summary"], ["#intents-plot", "#intents-text .summary"],
+    ["#times-plot", "#times-text .summary"], ["#metrics-plot", "#metrics-activity .summary"], ["#active-plot", "#metrics-active .summary"],
+    ["#metrics-times-plot", "#metrics-times .summary"],
+  ];
   const describe = () => {
-    const words = document.querySelector("#days .summary")?.textContent;
-    for (const picture of document.querySelectorAll("#plot svg, #plot canvas")) {
-      if (!words || picture.getAttribute("aria-label") === words) continue;
-      picture.setAttribute("role", "img");
-      picture.setAttribute("aria-label", words);
+    for (const [plot, text] of PLOTS) {
+      const words = document.querySelector(text)?.textContent;
+      for (const picture of document.querySelectorAll(`${plot} svg, ${plot} canvas`)) {
+        if (!words || picture.getAttribute("aria-label") === words) continue;
+        picture.setAttribute("role", "img");
+        picture.setAttribute("aria-label", words);
+      }
     }
   };
+
+  // The sections in the order of the user's role. They are moved, not only shown so: the keyboard goes the way the eye goes.
+  const NARROW = ["part-intents", "part-documents_used", "part-answer_times"]; // two of them share a row at a desk
+  const arrange = () => {
+    const said = document.querySelector("#dashboard-order [data-order]")?.dataset.order;
+    const parts = document.getElementById("dashboard-parts");
+    if (!said || !parts || parts.dataset.order === said) return;
+    parts.dataset.order = said;
+    const wanted = JSON.parse(said).map((name) => document.getElementById(`part-${name}`)).filter((part) => part?.parentElement === parts);
+    if (wanted.some((part, place) => parts.children[place] !== part)) parts.append(...wanted);
+    for (let place = 0; place + 1 < wanted.length; place += 1) {
+      const pair = [wanted[place], wanted[place + 1]];
+      if (!pair.every((part) => NARROW.includes(part.id))) continue;
+      for (const part of pair) part.classList.add("half");
+      place += 1;
+    }
+  };
+
   // Times come in UTC; whoever looks lives elsewhere.
   const WRITTEN = { day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
   const localise = () => {
@@ -27,6 +52,7 @@
   };
 
   const mend = () => {
+    arrange();
     describe();
     localise();
   };

@@ -126,6 +126,11 @@ GET POST /drafts
 GET PATCH DELETE /drafts/{draft_id}
 POST /drafts/{draft_id}/again
 GET /analytics
+GET /analytics.csv
+GET POST /growth
+GET /growth.csv
+POST /growth/import
+PATCH DELETE /growth/{figure_id}
 GET /audit
 GET /audit/csv
 GET /account/export
@@ -142,6 +147,8 @@ GET /admin/system
 POST /admin/system/check
 GET PUT /admin/models
 POST /admin/models/test
+GET /admin/metrics
+GET /admin/metrics.csv
 GET /admin/usage
 GET /admin/usage.csv
 GET /plans/templates
@@ -176,7 +183,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 15
+    assert len(lists) == 16
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1

@@ -78,6 +78,7 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Found.*": "as StepDraft: passages which were granted before",
     "Fact.*": "a fact of a contract, read for the owner of a plan",
     "Change.*": "what a plan's owner is asked to accept",
+    "Reading.*": "a table that its sender brought, read for GrowthImport.run(principal, ...)",
     "AuditLog.*": "writes in the caller's transaction; takes the Principal second",
     "Answerer.*": "holds one question's passages, which were granted before",
     "Draft.*": "as Answerer",

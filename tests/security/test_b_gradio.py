@@ -27,7 +27,7 @@ LISTENERS = {
     "unnamed()": "browser",
     "ask(textbox,textbox)": "own", "shown(textbox)": "own", "listed(textbox)": "own", "uploaded()": "own",
     "figures()": "own", "admitted()": "own", "accounts()": "admin", "system()": "admin", "checked()": "admin",
-    "newest()": "admin", "audited()": "admin",
+    "grown()": "own", "metrics()": "admin", "newest()": "admin", "audited()": "admin",
 }  # fmt: skip
 KINDS = ("conversation", "document", "message", "artist", "user")
 # What of the page's own words may name one of each.

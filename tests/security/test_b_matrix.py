@@ -191,6 +191,9 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
         "title": "One",
         "label": "One",
         "day": "2027-01-01",
+        "metric": "streams",
+        "value": "9",
+        "csv": "date,streams\n2025-06-01,9",
     }
     wanted = {name for name in words if (route, name) in fields(town)}
     return town.bob.client.request(

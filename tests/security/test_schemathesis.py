@@ -87,6 +87,9 @@ class Caller:
             real["document_id"] = self.post("/documents/notes", title="Note", text=f"A deal {uuid.uuid4()}.")["id"]
         if "artist_id" in path:
             real["artist_id"] = self.post("/artists", name="The Night Shift")["id"]
+        if "figure_id" in path:
+            figure = {"day": "2026-03-01", "metric": "streams", "value": 7, "platform": uuid.uuid4().hex}
+            real["figure_id"] = self.post("/growth", **figure)["id"]
         if "conversation_id" in path:
             real["conversation_id"] = self.post("/conversations")["id"]
         if "message_id" in path:

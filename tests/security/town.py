@@ -181,6 +181,14 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     person.ids["artist"] = person.post("/artists", json={"name": f"{word} ferry"})["id"]
     person.ids["note"] = person.post("/profile/notes", json={"text": f"I play the {word} every day."})["id"]
     text = f"The manager of {word} receives seventeen percent commission. The term of {word} is three years. "
+    figure = {
+        "day": "2026-01-05",
+        "metric": "listeners",
+        "value": 12,
+        "platform": word,
+        "artist_id": person.ids["artist"],
+    }
+    person.ids["figure"] = person.post("/growth", json=figure)["id"]
     person.ids["document"] = person.ready(text * 3, name=word, artist_id=person.ids["artist"])
     person.ids["failed"] = person.ready(f"A second text of {word}.")
     with services.db.session() as session:

@@ -44,7 +44,10 @@ ROUTES: dict[str, str] = {
     "GET /api/desk/kinds": "own", "GET /api/drafts": "own", "POST /api/drafts": "own",
     "GET /api/drafts/{draft_id}": "theirs", "PATCH /api/drafts/{draft_id}": "theirs",
     "DELETE /api/drafts/{draft_id}": "theirs", "POST /api/drafts/{draft_id}/again": "theirs",
-    "GET /api/analytics": "own", "GET /api/audit": "own", "GET /api/audit/csv": "own",
+    "GET /api/analytics": "own", "GET /api/analytics.csv": "own", "GET /api/growth": "own", "POST /api/growth": "own",
+    "GET /api/growth.csv": "own", "POST /api/growth/import": "own", "PATCH /api/growth/{figure_id}": "theirs",
+    "DELETE /api/growth/{figure_id}": "theirs", "GET /api/admin/metrics": "admin", "GET /api/admin/metrics.csv": "admin",
+    "GET /api/audit": "own", "GET /api/audit/csv": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
     "POST /api/admin/system/check": "admin",
@@ -66,7 +69,7 @@ ROUTES: dict[str, str] = {
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
     "offer_id": "offer", "user_id": "user", "session_id": "session", "note_id": "note", "draft_id": "draft",
-    "plan_id": "plan", "step_id": "step", "proposal_id": "proposal",
+    "plan_id": "plan", "step_id": "step", "proposal_id": "proposal", "figure_id": "figure",
     "date_id": "date",
 }  # fmt: skip
 
@@ -88,6 +91,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/plans/{plan_id}/steps/{step_id}": {"title": "Mine now"},
     "POST /api/plans/{plan_id}/steps/{step_id}/comments": {"text": "Mine now"},
     "PATCH /api/drafts/{draft_id}": {"text": "Mine now"},
+    "PATCH /api/growth/{figure_id}": {"value": "7"},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "newcomer@example.com"},
     "PUT /api/admin/models": {"provider": "none"},
@@ -112,6 +116,11 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/conversations", "after"): "conversation",
     ("GET /api/conversations/{conversation_id}/messages", "after"): None,
     ("GET /api/messages/{message_id}/earlier", "after"): None,
+    ("GET /api/growth", "after"): "figure",
+    ("GET /api/growth", "artist_id"): "artist",
+    ("POST /api/growth", "artist_id"): "artist",
+    ("POST /api/growth/import", "artist_id"): "artist",
+    ("PATCH /api/growth/{figure_id}", "artist_id"): "artist",
     ("GET /api/audit", "after"): None,
     ("GET /api/audit", "user"): "user",
     ("GET /api/audit", "object_id"): None,
@@ -158,6 +167,7 @@ PLAIN = {
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
     "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label", "inputs",
     "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "days",
+    "table", "metric", "value", "platform", "csv", "columns", "day_order", "decimal", "add_up", "replace", "preview",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -201,6 +211,9 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/plans/{plan_id}/steps/{step_id}/comments": {"text": "Mass"},
     "POST /api/plans/{plan_id}/proposals/{proposal_id}/accept": {},
     "POST /api/plans/{plan_id}/proposals/{proposal_id}/decline": {},
+    "POST /api/growth": {"day": "2025-05-01", "metric": "streams", "value": "9", "platform": "Anywhere"},
+    "POST /api/growth/import": {"csv": "date,streams\n2025-06-01,9"},
+    "PATCH /api/growth/{figure_id}": {"value": "8"},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "{new_email}"},
     "POST /api/admin/users/{user_id}/password": {},

@@ -10,8 +10,10 @@ from playwright.sync_api import expect
 
 from app.models import READY, Conversation, Document, Message, User, now
 from app.services.analytics import AnalyticsPublic, Day
+from app.services.own_figures import times_of
 from app.services.shapes import ConversationPublic
-from app.ui.dashboard import conversations_html, days_html, plotted, top_of, totals_html
+from app.ui.dashboard_texts import conversations_html, days_html, totals_html
+from app.ui.plots import of_days, top_of
 from app.ui.status import health_html
 from tests.api.conftest import Api
 from tests.ui.chromium import DESKTOP, PHONE
@@ -59,7 +61,7 @@ def test_what_happened_lately_and_the_way_to_it(site: Api, visitor: Visit, size:
     expect(page.locator("#totals")).to_contain_text("67 %")
     expect(page.locator("#days .summary")).to_contain_text("3 questions asked and 1 document added")
     expect(page.get_by_role("img", name="3 questions asked")).to_be_visible()
-    page.get_by_text("Show the figures").click()
+    page.locator("#days").get_by_text("Show the figures").click()
     table = page.get_by_role("table", name="Activity by day")
     expect(table.get_by_role("row", name=f"{now():%d %b %Y}")).to_contain_text("3")
     expect(page.locator("#health")).to_contain_text("All is well.")
@@ -90,15 +92,16 @@ def figures(*questions: int, documents: int = 0, **totals: int) -> AnalyticsPubl
     days = [Day(date=date(2026, 3, place + 1), questions=number) for place, number in enumerate(questions)]
     days[-1].documents = documents
     return AnalyticsPublic(
-        days=days, **{"documents_ready": 0, "questions_week": 0, "answers_week": 0, "sourced_week": 0, **totals}
-    )
+        days=days, intents=[], answer_times=times_of({}), documents_used=None, plans=[], upcoming=[],
+        **{"documents_ready": 0, "questions_week": 0, "answers_week": 0, "sourced_week": 0, **totals},
+    )  # fmt: skip
 
 
 def test_the_axis_holds_the_highest_bar_and_is_never_too_short() -> None:
-    assert top_of(figures(0, 1)) == 4
-    assert top_of(figures(3, 40, documents=2)) == 46
-    assert top_of(figures(3, 9, documents=2)) == 12
-    plot = plotted(figures(2, 0, documents=1))
+    assert top_of(figures(0, 1).days) == 4
+    assert top_of(figures(3, 40, documents=2).days) == 46
+    assert top_of(figures(3, 9, documents=2).days) == 12
+    plot = of_days(figures(2, 0, documents=1).days)
     first = datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1000
     assert [row[1] for row in plot["data"]] == [2, 0, 0, 1]
     assert plot["data"][0] == [first, 2, "Questions"]
@@ -109,7 +112,7 @@ def test_words_for_one_and_for_none() -> None:
     assert "document ready" in totals_html(figures(1, documents_ready=1))
     assert ">none</dd>" in totals_html(figures(1))
     assert "33 %" in totals_html(figures(1, answers_week=3, sourced_week=1))
-    assert "1 question asked and 0 documents added" in days_html(figures(0, 1))
+    assert "1 question asked and 0 documents added" in days_html(figures(0, 1).days)
 
 
 def test_what_a_conversation_is_called_is_text() -> None:
