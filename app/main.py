@@ -32,6 +32,8 @@ from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
+from app.services.exports.exports import ExportService
+from app.services.exports.shares import ShareService
 from app.services.first_steps import FirstSteps
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
@@ -126,6 +128,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         watch = SessionWatch(sessions.alive_among)
         health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
         chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
+        exports = ExportService(db, audit, chat)
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
         if seed:
@@ -147,6 +150,8 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             samples=SampleDocuments(db, documents, SAMPLES_DIR),
             search=search,
             chat=chat,
+            exports=exports,
+            shares=ShareService(db, audit, exports),
             audit=audit,
             access_log=AccessLog(db, audit),
             administration=Administration(db, audit, users),
@@ -176,7 +181,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     from app.api.methods import Methods
     from app.api.router import api_router
     from app.api.slash import strip_trailing_slash
-    from app.auth import oidc_pages, pages
+    from app.auth import oidc_pages, pages, share_page
     from app.auth.authenticate import Authenticator
     from app.auth.guard import Guard, gradio_user
     from app.auth.oidc import open_providers
@@ -213,6 +218,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.include_router(api_router)
     app.include_router(pages.router)
     app.include_router(oidc_pages.router)
+    app.include_router(share_page.router)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*SSR")  # several pages and a mount turn it off, which it is
         gradio.mount_gradio_app(

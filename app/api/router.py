@@ -13,6 +13,7 @@ from app.api import (
     auth,
     conversations,
     documents,
+    exports,
     first_steps,
     health,
     messages,
@@ -20,12 +21,13 @@ from app.api import (
     pages,
     profile,
     search,
+    shares,
     sign_ins,
 )
 
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, sign_ins, first_steps, profile, artists, documents, pages, search, conversations, messages,
-    analytics, audit, admin, models,
+    analytics, audit, admin, models, exports, shares,
 ):  # fmt: skip
     api_router.include_router(resource.router)

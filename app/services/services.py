@@ -16,6 +16,8 @@ from app.services.artists import ArtistService
 from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.documents import DocumentService
+from app.services.exports.exports import ExportService
+from app.services.exports.shares import ShareService
 from app.services.first_steps import FirstSteps
 from app.services.handovers import HandoverService
 from app.services.health import HealthService
@@ -54,6 +56,8 @@ class Services:
     samples: SampleDocuments
     search: SearchService
     chat: ChatService
+    exports: ExportService
+    shares: ShareService
     audit: AuditLog
     access_log: AccessLog
     administration: Administration

@@ -115,6 +115,11 @@ POST /messages
 GET /messages/{message_id}/trace
 POST /messages/{message_id}/feedback
 GET /messages/{message_id}/earlier
+GET /messages/{message_id}/export
+GET /conversations/{conversation_id}/export
+POST /clause-sheets
+GET POST /shares
+DELETE /shares/{share_id}
 GET /analytics
 GET /audit
 GET /audit/csv
@@ -154,7 +159,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 9
+    assert len(lists) == 10
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1

@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from app.principal import local_operator
 from tests.security.town import CANARY, Person, Town, digest, random_id
-from tests.security.verdicts import BODIES, CARRIERS, FORBIDDEN, NAMING, PATHS, PLACES, PLAIN, ROUTES
+from tests.security.verdicts import BESIDE, BODIES, CARRIERS, FORBIDDEN, NAMING, PATHS, PLACES, PLAIN, ROUTES
 
 THEIRS = [route for route, verdict in ROUTES.items() if verdict == "theirs"]
 WITH_ID = [route for route in ROUTES if ROUTES[route] in ("theirs", "admin") and "{" in route]
@@ -177,7 +177,9 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
         return town.bob.client.post(path, files={"file": ("one.txt", b"Some text.")}, data={field: given})
     words = {"query": "What commission?", "text": f"What does my manager take? {random_id('x')}", "title": "One"}
     wanted = {name for name in words if (route, name) in fields(town)}
-    return town.bob.client.request(method, path, json={**{name: words[name] for name in wanted}, field: given})
+    return town.bob.client.request(
+        method, path, json={**{name: words[name] for name in wanted}, **BESIDE.get((route, field), {}), field: given}
+    )
 
 
 @pytest.mark.parametrize(("route", "field"), [key for key, kind in CARRIERS.items() if kind])

@@ -191,6 +191,7 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     assert message["citations"], message
     person.ids |= {"message": message["id"], "conversation": message["conversation"], "user": person.id}
     person.ids["trace"] = message["trace_id"]
+    person.ids["share"] = person.post("/shares", 201, json={"kind": "answer", "id": message["id"]})["id"]
     person.ids["session"] = person.client.get("/api/account/sessions").json()["items"][0]["id"]
 
 

@@ -36,6 +36,9 @@ ROUTES: dict[str, str] = {
     "POST /api/messages": "own",
     "GET /api/messages/{message_id}/trace": "theirs", "POST /api/messages/{message_id}/feedback": "theirs",
     "GET /api/messages/{message_id}/earlier": "theirs",
+    "GET /api/messages/{message_id}/export": "theirs", "GET /api/conversations/{conversation_id}/export": "theirs",
+    "POST /api/clause-sheets": "own",
+    "GET /api/shares": "own", "POST /api/shares": "own", "DELETE /api/shares/{share_id}": "theirs",
     "GET /api/analytics": "own", "GET /api/audit": "own", "GET /api/audit/csv": "own",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
@@ -44,13 +47,14 @@ ROUTES: dict[str, str] = {
     "GET /api/admin/usage": "admin", "GET /api/admin/usage.csv": "admin",
     "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
     "POST /logout": "page", "GET /static/{name}": "page", "GET /favicon.ico": "page",
+    "GET /s/{secret}": "page",
     "GET /login/oidc/{name}": "page", "GET /login/oidc/{name}/callback": "page",
 }  # fmt: skip
 
 # A parameter of a path -> what it names.
 PATHS = {
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
-    "offer_id": "offer", "user_id": "user", "session_id": "session",
+    "offer_id": "offer", "user_id": "user", "session_id": "session", "share_id": "share",
 }  # fmt: skip
 
 # A parameter of a path that names nothing of anybody's -> what is put there.
@@ -99,6 +103,15 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("POST /api/messages", "conversation"): "conversation",
     ("POST /api/messages", "replaces"): "message",
     ("PATCH /api/conversations/{conversation_id}", "artist_id"): "artist",
+    ("POST /api/clause-sheets", "documents"): "document",
+    ("GET /api/shares", "after"): "share",
+    ("POST /api/shares", "id"): "message",
+    ("POST /api/shares", "documents"): "document",
+}
+# What else the body needs for such a field to count.
+BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST /api/shares", "id"): {"kind": "answer"},
+    ("POST /api/shares", "documents"): {"kind": "clauses"},
 }
 NAMING = {field for _, field in CARRIERS}
 FORBIDDEN = {
@@ -113,7 +126,7 @@ PLAIN = {
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
-    "currency", "price_in", "price_out", "from", "to", "others", "hidden",
+    "currency", "price_in", "price_out", "from", "to", "others", "hidden", "format", "days",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
@@ -142,6 +155,8 @@ VALID: dict[str, dict[str, Any]] = {
     "POST /api/conversations": {"title": "Mass"},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mass"},
     "POST /api/messages": {"text": "Hello"},
+    "POST /api/clause-sheets": {"documents": ["{document}"]},
+    "POST /api/shares": {"kind": "answer", "id": "{message}"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "PATCH /api/admin/users/{user_id}": {"role": "admin"},
     "POST /api/admin/users": {"email": "{new_email}"},
