@@ -20,9 +20,8 @@ Reach = Literal["everywhere", "network", "machine"]
 NOTES: dict[Reach, str] = {
     "everywhere": "",
     "network": "This link works within this network only, and while this machine runs: from outside nobody can reach it.",
-    "machine": "This link works on this machine only: nobody else can reach {host}. To share with others, open AI Manager under "
-    "an address that they can reach (server.public_url, or allow_local_network for people in the same network) and make the "
-    "link there.",
+    "machine": "This link works on this machine only: nobody else can reach {host}. To share with others, whoever runs AI "
+    "Manager has to let them in first: people of the same network (server.allow_local_network), or everyone (server.public_url).",
 }
 _LOCAL = (".local", ".lan", ".home", ".internal", ".home.arpa")
 

@@ -96,9 +96,11 @@
     "document.delete": "Deleted {}", "document.retry": "Had {} read again", "document.cancel": "Cancelled {}", "document.replace": "Put a new version of {}",
     "artist.create": "Added the artist {}", "artist.rename": "Renamed the artist {}", "artist.delete": "Deleted an artist", "artist.offer": "Offered the artist {}", "artist.offer_withdrawn": "Took back the offer of {}",
     "artist.accept": "Took over the artist {}", "artist.decline": "Declined an artist", "conversation.delete": "Deleted a conversation", "conversation.read": "Opened {}", "account.export": "Downloaded everything",
+    "plan.export": "Exported a plan", "message.export": "Exported an answer", "conversation.export": "Exported {}", "clauses.export": "Made a clause sheet",
+    "share.create": "Made a link to {}", "share.revoke": "Revoked the link to {}", "share.open": "Somebody read {}",
     "audit.read": "Read this access log", "session.end": "Signed out a device", "session.end_all": "Signed out everywhere", "list_users": "Looked at the list of users", "system.read": "Looked at the system's state",
   };
-  const DOORS = { session: "in the browser", token: "by a program", operator: "on the server itself", system: "by the server", anonymous: "" };
+  const DOORS = { session: "in the browser", token: "by a program", operator: "on the server itself", link: "through a link you shared", system: "by the server", anonymous: "" };
 
   const entry = (row, mine) => {
     const key = row.action.split(":")[0];
@@ -187,6 +189,7 @@
     element.querySelector("#who-since").textContent = who ? `${day(who.created)}${who.role === "admin" ? ", an administrator" : ""}` : "";
     wirePassword(element, who);
     wireSignIns(element);
+    window.aim.sharedLinks(element);
     wireLog(element, who);
     wireSamples(element);
     wireDelete(element, who);

@@ -29,12 +29,13 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 
 STYLES = (
     "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
-    "dashboard.css", "admin.css", "models.css", "people.css",
+    "dashboard.css", "admin.css", "models.css", "people.css", "exports.css",
 )  # fmt: skip
 # Each stands on the ones before it. The last one tells the components, which may have started earlier, that all are there.
 SCRIPTS = (
-    "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "documents.js", "viewer.js", "why.js", "chat.js",
-    "side.js", "composer.js", "dashboard.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js", "upload.js",
+    "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "exports.js", "documents.js", "viewer.js", "why.js",
+    "chat.js", "side.js", "composer.js", "dashboard.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js",
+    "upload.js",
 )  # fmt: skip
 
 

@@ -63,7 +63,8 @@ _LABELS = re.compile(r"\s*\[[PG]\d{1,3}\]")
 
 def answer_paper(question: MessagePublic | None, answer: MessagePublic) -> Paper:
     asked = _one_line(question.text) if question else "An answer"
-    sections = [Section("Answer", _answer(answer))]
+    told = answer.state != "answered" and bool(answer.text.strip())  # the facts above say it
+    sections = [Section("Answer", blocks_of(answer.text) if told else _answer(answer))]
     if question is not None and len(asked) > TITLE_CHARS:
         sections.insert(0, Section("Question", paragraphs(question.text, "quote")))
     if answer.citations:
