@@ -128,9 +128,9 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         watch = SessionWatch(sessions.alive_among)
         health = HealthService(db, indexes, model, reconciler.report, cross_encoder)
         chat = ChatService(settings, search, profiles, model, encoder, watch, db=db, audit=audit)
-        exports = ExportService(db, audit, chat)
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
+        exports = ExportService(db, audit, chat)
         if seed:
             load_seed(db, documents, SEED_DIR)
         return Services(

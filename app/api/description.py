@@ -42,10 +42,10 @@ TAGS = {
     "search": "Retrieval alone.",
     "conversations": "What was asked and answered.",
     "messages": "Asking.",
-    "exports": "Answers, conversations, plans and sheets of clauses as files.",
-    "shares": "Links that show one thing to whoever holds them.",
     "analytics": "How much was asked and added.",
     "audit": "Who did and read what.",
+    "exports": "Answers, conversations, plans and sheets of clauses as files.",
+    "shares": "Links that show one thing to whoever holds them.",
     "admin": "For admins: accounts, and the server itself.",
 }
 

@@ -28,6 +28,7 @@ from app.api import (
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, sign_ins, first_steps, profile, artists, documents, pages, search, conversations, messages,
-    analytics, audit, admin, models, exports, shares,
+    analytics, audit, admin, models,
+    exports, shares,
 ):  # fmt: skip
     api_router.include_router(resource.router)
