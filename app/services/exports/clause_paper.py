@@ -26,6 +26,7 @@ from app.services.exports.paper import (
 
 NOT_FOUND = "Not found"
 NOT_READ = "This document has not been examined for clauses yet. Make the sheet again in a minute."
+NO_CONTRACT = "This does not read like a contract: no clauses of a music deal were looked for in it."
 NOT_LEGAL = (
     "Found by a program that compares wording: a clause can be there and not be found, or be worded elsewhere in another way. "
     "Read the contract itself. Not legal advice."
@@ -36,7 +37,8 @@ STANDINGS = {"draft": "Draft", "signed": "Signed", "superseded": "Superseded"}
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """`clauses`: `{name, label, found, quote, page, start, end}` each; None where nobody has looked yet."""
+    """`clauses`: `{name, label, found, quote, page, start, end}` each; None where nobody has looked yet, empty
+    where the document reads like something else."""
 
     title: str
     standing: str
@@ -58,7 +60,7 @@ def clause_paper(contracts: Sequence[Contract]) -> Paper:
     )
 
 
-def open_questions(clauses: Sequence[Mapping[str, Any]]) -> list[str]:
+def open_questions(clauses: Sequence[Mapping[str, Any]], _kind: str = "contract") -> list[str]:
     """What to ask about each clause of the checklist that was not found."""
     missing = [_label(one) for one in clauses if not one.get("found")]
     return [f"{label}: no clause was found. Is it agreed elsewhere, and what holds if it is not?" for label in missing]
@@ -70,6 +72,9 @@ def _contract(one: Contract) -> Iterator[Block]:
     yield Paragraph(plain(" · ".join(word for word in told if word)), "note")
     if one.clauses is None:
         yield Paragraph(plain(NOT_READ), "warning")
+        return
+    if not one.clauses:
+        yield Paragraph(plain(NO_CONTRACT), "warning")
         return
     found = [clause for clause in one.clauses if clause.get("found")]
     missing = [clause for clause in one.clauses if not clause.get("found")]
@@ -88,8 +93,8 @@ def _contract(one: Contract) -> Iterator[Block]:
 
 
 def _rows(one: Contract) -> Iterator[tuple[str, ...]]:
-    if one.clauses is None:
-        yield (one.title, "", "Not examined yet", "", "")
+    if not one.clauses:
+        yield (one.title, "", "Not examined yet" if one.clauses is None else "No contract", "", "")
     for clause in one.clauses or ():
         found = bool(clause.get("found"))
         yield (one.title, _label(clause), "Found" if found else NOT_FOUND, _page(clause), _quote(clause))

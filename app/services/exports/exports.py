@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -28,6 +28,10 @@ NO_CONTRACT = "Choose at least one document that has been read."
 TOO_MANY = f"A clause sheet holds at most {MOST_DOCUMENTS} documents; choose fewer."
 
 
+# What to ask a lawyer: of the clauses of a contract, and which kind of contract it is.
+Questions = Callable[[Sequence[dict[str, Any]], str], list[str]]
+
+
 class Plans(Protocol):
     """What plans are read from: `app.services.plans` in the application."""
 
@@ -39,10 +43,15 @@ class ExportService(DocumentAccess):
     """Every paper is made anew from what is there, as its owner sees it; each that is handed out is audited."""
 
     def __init__(
-        self, db: Database, audit: AuditLog, conversations: ConversationService, plans: Plans | None = None
+        self,
+        db: Database,
+        audit: AuditLog,
+        conversations: ConversationService,
+        plans: Plans | None = None,
+        questions: Questions = open_questions,
     ) -> None:
         super().__init__(db, audit)
-        self._conversations, self._plans = conversations, plans
+        self._conversations, self._plans, self._questions = conversations, plans, questions
 
     def plan(self, principal: Principal, plan_id: str, wanted: FormatName) -> Exported:
         return self._handed_out(principal, "plan.export", plan_id, wanted, self.plan_paper(principal, plan_id))
@@ -97,8 +106,21 @@ class ExportService(DocumentAccess):
         contracts = []
         for one in ids:
             with self._refusing(principal, "clauses.export", one), self._db.reading() as session:
-                contracts.append(_contract(session, self._get(session, principal, one)))
+                contracts.append(self._contract(session, self._get(session, principal, one)))
         return clause_paper(contracts)
+
+    def _contract(self, session: Session, document: Document) -> Contract:
+        insight = session.get(DocumentInsight, document.id)
+        if insight is not None and (insight.version != document.version or document.status != READY):
+            insight = None  # of an older version
+        return Contract(
+            title=document.title,
+            standing=document.standing,
+            pages=document.pages,
+            as_of=document.as_of.isoformat() if document.as_of else "",
+            clauses=insight.clauses if insight is not None else None,
+            questions=self._questions(insight.clauses, insight.kind) if insight is not None else (),
+        )
 
     def _handed_out(
         self,
@@ -114,17 +136,3 @@ class ExportService(DocumentAccess):
         with self._db.session() as session:
             self._audit.record(session, principal, action, object_id=object_id, reads=reads)
         return exported
-
-
-def _contract(session: Session, document: Document) -> Contract:
-    insight = session.get(DocumentInsight, document.id)
-    read = insight is not None and insight.version == document.version and document.status == READY
-    clauses = insight.clauses if insight is not None and read and insight.clauses else None
-    return Contract(
-        title=document.title,
-        standing=document.standing,
-        pages=document.pages,
-        as_of=document.as_of.isoformat() if document.as_of else "",
-        clauses=clauses,
-        questions=open_questions(clauses) if clauses is not None else (),
-    )

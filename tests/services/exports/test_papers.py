@@ -13,7 +13,7 @@ from docx import Document
 from icalendar import Calendar
 
 from app.errors import AppError
-from app.services.exports.clause_paper import NOT_READ, Contract, clause_paper, open_questions
+from app.services.exports.clause_paper import NO_CONTRACT, NOT_READ, Contract, clause_paper, open_questions
 from app.services.exports.formats import FORMATS, Exported, FormatName, write
 from app.services.exports.paper import Items, Paper, Paragraph, Section, Table, every_text, plain
 from app.services.exports.plan_paper import plan_paper
@@ -29,7 +29,9 @@ PAPERS: dict[str, Paper] = {
     "answer": answer_paper(question(), answer()),
     "conversation": conversation_paper(CONVERSATION, [question(), answer()]),
     "plan": plan_paper(plan()),
-    "clauses": clause_paper([CONTRACT, Contract("Other deal", "draft", 1, "", None)]),
+    "clauses": clause_paper(
+        [CONTRACT, Contract("Other deal", "draft", 1, "", None), Contract("Lyrics", "none", 1, "", [])]
+    ),
 }
 READABLE: tuple[FormatName, ...] = ("md", "docx", "pdf")
 # Words that must stand in every readable format of each.
@@ -144,7 +146,7 @@ def test_a_spreadsheet_has_a_row_for_each_thing() -> None:
                             "The studio can only do Tuesdays."]  # fmt: skip
     assert [row[1] for row in rows(write(PAPERS["conversation"], "csv"))] == ["Who", "You", "AI Manager"]
     assert [row[1:4] for row in rows(write(PAPERS["clauses"], "csv"))][1:] == [
-        ["Term", "Found", "2"], ["Audit right", "Not found", ""], ["", "Not examined yet", ""],
+        ["Term", "Found", "2"], ["Audit right", "Not found", ""], ["", "Not examined yet", ""], ["", "No contract", ""],
     ]  # fmt: skip
 
 
@@ -236,6 +238,7 @@ def test_a_sheet_asks_about_what_was_not_found_and_nothing_else() -> None:
     assert "Audit right: no clause was found" in words
     assert "Term: no clause" not in words
     assert NOT_READ in words
+    assert NO_CONTRACT in words
 
 
 def test_a_question_that_is_long_stands_whole() -> None:
