@@ -17,9 +17,9 @@ from pypdf.generic import StreamObject
 from sqlmodel import select
 
 from app.api.shares import reach_of
-from app.models import AuditEvent, Document, DocumentInsight, ShareLink, User, now
+from app.models import AuditEvent, ShareLink, User, now
 from tests.api.conftest import Api, assert_error, wait_ready
-from tests.services.exports.papers import clauses
+from tests.services.exports.papers import clauses, examine
 
 QUESTION = "What commission does my manager of the ferry receive under my contract?"
 OTHER = "wombatgrass"  # in everything of the user that nothing below may show
@@ -43,23 +43,13 @@ class Owner:
         client.post("/api/messages", json={"text": f"What about {OTHER}?", "artist_id": other})
         self.answer = client.post("/api/messages", json={"text": QUESTION, "artist_id": artist}).json()
         assert self.answer["citations"], self.answer
-        self.examine(self.contract, clauses())
-        self.examine(self.secret, [{**clauses()[0], "quote": f"The term of {OTHER}."}])
+        examine(api.services, self.contract, clauses())
+        examine(api.services, self.secret, [{**clauses()[0], "quote": f"The term of {OTHER}."}])
 
     def document(self, title: str, text: str, artist: str) -> str:
         made = self.client.post("/api/documents/notes", json={"title": title, "text": text, "artist_id": artist}).json()
         assert wait_ready(self.client, made["id"])["status"] == "ready"
         return str(made["id"])
-
-    def examine(self, document_id: str, found: list[dict[str, Any]]) -> None:
-        with self.api.services.db.session() as session:
-            version = session.get_one(Document, document_id).version
-            if (known := session.get(DocumentInsight, document_id)) is not None:  # read by the worker meanwhile
-                session.delete(known)
-                session.flush()
-            session.add(
-                DocumentInsight(document_id=document_id, version=version, stamp="test", kind="contract", clauses=found)
-            )
 
     def share(self, **values: Any) -> dict[str, Any]:
         answer = self.client.post("/api/shares", json={"kind": "answer", "id": self.answer["id"], **values})
@@ -142,18 +132,6 @@ def test_what_cannot_be_exported_says_why(owner: Owner, stranger: httpx.Client) 
     assert_error(owner.client.post("/api/clause-sheets", json={"documents": []}), 422, "invalid_request")
     mixed = {"documents": [owner.contract, "00000000-0000-4000-8000-000000000000"]}
     assert_error(owner.client.post("/api/clause-sheets", json=mixed), 404, "not_found")
-
-
-def test_a_new_version_of_a_contract_is_examined_first(owner: Owner) -> None:
-    made = owner.document(
-        "Unread deal", "The manager receives one percent.", owner.client.get("/api/artists").json()["items"][0]["id"]
-    )
-    with owner.api.services.db.session() as session:
-        if (known := session.get(DocumentInsight, made)) is not None:
-            session.delete(known)
-    sheet = owner.client.post("/api/clause-sheets", json={"documents": [made], "format": "md"}).text
-    assert "not been examined" in sheet
-    owner.client.delete(f"/api/documents/{made}")
 
 
 # Links

@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlmodel import select
 
-from app.models import Document, DocumentInsight, Message, ShareLink
+from app.models import Message, ShareLink
 from app.principal import local_operator
 from app.services.exports.shares import ShareRequest
 from tests.api.conftest import Api
-from tests.services.exports.papers import ANSWER, cited, clauses
+from tests.services.exports.papers import ANSWER, cited, clauses, examine
 from tests.ui.axe import grave, settle
 from tests.ui.chromium import DESKTOP, PHONE, Visitor
 from tests.ui.conftest import Visit
@@ -140,11 +140,7 @@ def test_a_sheet_of_chosen_contracts(visitor: Visit, site: Api, tmp_path: Path) 
     who = visitor()
     for title in ("Label deal", "Lyrics"):
         document = shelved(site, who, title)
-        with site.services.db.session() as session:
-            version = session.get_one(Document, document).version
-            session.add(
-                DocumentInsight(document_id=document, version=version, stamp="t", kind="contract", clauses=clauses())
-            )
+        examine(site.services, document, clauses())
     page = opened(who)
     row(page, "Label deal").get_by_role("checkbox").check()
     page.get_by_role("button", name="Clause sheet").click()
