@@ -53,8 +53,9 @@ ROUTES: dict[str, str] = {
 
 # A parameter of a path -> what it names.
 PATHS = {
+    "share_id": "share",
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
-    "offer_id": "offer", "user_id": "user", "session_id": "session", "share_id": "share",
+    "offer_id": "offer", "user_id": "user", "session_id": "session",
 }  # fmt: skip
 
 # A parameter of a path that names nothing of anybody's -> what is put there.
@@ -98,20 +99,15 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("POST /api/conversations", "artist_id"): "artist",
     ("POST /api/search", "artist_id"): "artist",
     ("POST /api/search", "documents"): "document",
+    ("POST /api/clause-sheets", "documents"): "document",
+    ("GET /api/shares", "after"): "share",
+    ("POST /api/shares", "id"): "message",
+    ("POST /api/shares", "documents"): "document",
     ("POST /api/messages", "artist_id"): "artist",
     ("POST /api/messages", "documents"): "document",
     ("POST /api/messages", "conversation"): "conversation",
     ("POST /api/messages", "replaces"): "message",
     ("PATCH /api/conversations/{conversation_id}", "artist_id"): "artist",
-    ("POST /api/clause-sheets", "documents"): "document",
-    ("GET /api/shares", "after"): "share",
-    ("POST /api/shares", "id"): "message",
-    ("POST /api/shares", "documents"): "document",
-}
-# What else the body needs for such a field to count.
-BESIDE: dict[tuple[str, str], dict[str, Any]] = {
-    ("POST /api/shares", "id"): {"kind": "answer"},
-    ("POST /api/shares", "documents"): {"kind": "clauses"},
 }
 NAMING = {field for _, field in CARRIERS}
 FORBIDDEN = {
@@ -119,14 +115,20 @@ FORBIDDEN = {
     ("GET /api/audit/csv", "user"),
     ("GET /api/admin/users", "after"),
 }  # 403, whoever is named
+# What else the body needs for such a field to count.
+BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST /api/shares", "id"): {"kind": "answer"},
+    ("POST /api/shares", "documents"): {"kind": "clauses"},
+}
 
 # Fields that name nothing of anybody's: words, numbers, choices, secrets of the caller's own.
 PLAIN = {
+    "format", "days",
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
-    "currency", "price_in", "price_out", "from", "to", "others", "hidden", "format", "days",
+    "currency", "price_in", "price_out", "from", "to", "others", "hidden",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
