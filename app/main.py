@@ -33,6 +33,8 @@ from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.desk.desk import DeskService
 from app.services.documents import DocumentService
+from app.services.exports.exports import ExportService
+from app.services.exports.shares import ShareService
 from app.services.first_steps import FirstSteps
 from app.services.growth import GrowthService
 from app.services.growth_import import GrowthImport
@@ -145,6 +147,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         )  # fmt: skip
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
+        exports = ExportService(db, audit, chat)
         if seed:
             load_seed(db, documents, SEED_DIR)
         return Services(
@@ -171,6 +174,8 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             search=search,
             chat=chat,
             desk=DeskService(settings, db, audit, search, profiles, model, watch),
+            exports=exports,
+            shares=ShareService(db, audit, exports),
             audit=audit,
             access_log=AccessLog(db, audit),
             administration=Administration(db, audit, users),
@@ -204,7 +209,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     from app.api.methods import Methods
     from app.api.router import api_router
     from app.api.slash import strip_trailing_slash
-    from app.auth import oidc_pages, pages
+    from app.auth import oidc_pages, pages, share_page
     from app.auth.authenticate import Authenticator
     from app.auth.guard import Guard, gradio_user
     from app.auth.oidc import open_providers
@@ -241,6 +246,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.include_router(api_router)
     app.include_router(pages.router)
     app.include_router(oidc_pages.router)
+    app.include_router(share_page.router)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*SSR")  # several pages and a mount turn it off, which it is
         gradio.mount_gradio_app(

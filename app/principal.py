@@ -1,4 +1,4 @@
-"""Who is asking, and what they may see: made in three places, consumed everywhere below."""
+"""Who is asking, and what they may see: made in four places, consumed everywhere below."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from app.errors import Unauthorized
 _SEAL = object()
 
 Role = Literal["user", "admin"]
-Kind = Literal["session", "token", "operator", "system"]
+Kind = Literal["session", "token", "operator", "system", "link"]
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller. Built only by the three functions below; anything else raises."""
+    """An authenticated caller. Built only by the four functions below; anything else raises."""
 
     user_id: str
     role: Role
@@ -25,7 +25,9 @@ class Principal:
 
     def __post_init__(self) -> None:
         if self._seal is not _SEAL:
-            raise TypeError("A Principal is made by authentication, the local operator or the system only.")
+            raise TypeError(
+                "A Principal is made by authentication, the local operator, the system or a share link only."
+            )
         if not self.user_id:
             raise Unauthorized("Sign in first.")
 
@@ -47,6 +49,12 @@ def local_operator(user_id: str, role: Role = "user") -> Principal:
 def system(reason: str) -> Principal:
     """For the worker and the seed; `reason` stands where a user id would, so that audit rows name it."""
     return Principal(f"system:{reason}", "admin", "system", None, _SEAL)
+
+
+def by_link(user_id: str) -> Principal:
+    """For `app.services.exports.shares` alone: whoever holds a share link reads the one thing it shows as its owner would,
+    never as an admin."""
+    return Principal(user_id, "user", "link", None, _SEAL)
 
 
 @dataclass(frozen=True, slots=True)

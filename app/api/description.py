@@ -48,6 +48,8 @@ TAGS = {
     "analytics": "How much was asked and added.",
     "growth": "Listeners, followers, streams and income by day.",
     "audit": "Who did and read what.",
+    "exports": "Answers, conversations, plans and sheets of clauses as files.",
+    "shares": "Links that show one thing to whoever holds them.",
     "admin": "For admins: accounts, and the server itself.",
 }
 

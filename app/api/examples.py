@@ -261,6 +261,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "id": "4c1d9e7a-5b2f-4a8e-9c3d-7f6b0a1e2d4c", "kind": "browser", "device": "Firefox on Windows", "trusted": True,
         "current": True, "created": _AT, "last_seen": _AT, "expires": "2026-04-01T09:30:00Z",
     },
+    "ShareMade": {
+        "id": "7d1e4b9c-2a6f-4c3d-8e5b-1f0a9c8b7d6e", "kind": "answer", "object_id": "41", "title": "When does my deal end?",
+        "created": _AT, "expires": "2026-03-16T09:30:00Z", "opened": 0, "last_opened": None, "reach": "everywhere", "note": "",
+        "url": "https://manager.example.org/s/Jq2o0WfF7d3mXl1yq8kQkP5vZb6uTn9cRa4eHs0gYwE",
+    },
+    "SharePublic": {
+        "id": "7d1e4b9c-2a6f-4c3d-8e5b-1f0a9c8b7d6e", "kind": "answer", "object_id": "41", "title": "When does my deal end?",
+        "created": _AT, "expires": "2026-03-16T09:30:00Z", "opened": 2, "last_opened": _AT,
+    },
     "StepsPublic": {
         "steps": [{
             "name": "document", "title": "Add a document", "why": "A contract, a bio or a statement.",

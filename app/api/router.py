@@ -15,6 +15,7 @@ from app.api import (
     dates,
     desk,
     documents,
+    exports,
     first_steps,
     growth,
     health,
@@ -27,12 +28,13 @@ from app.api import (
     plans,
     profile,
     search,
+    shares,
     sign_ins,
 )
 
 api_router = APIRouter(prefix="/api")
 for resource in (
     health, auth, account, sign_ins, first_steps, profile, notes, artists, documents, insight, dates, pages, search, conversations,
-    messages, analytics, growth, audit, admin, metrics, models, plans, desk,
+    messages, analytics, growth, audit, admin, metrics, models, plans, desk, exports, shares,
 ):  # fmt: skip
     api_router.include_router(resource.router)

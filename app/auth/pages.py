@@ -24,7 +24,7 @@ from app.services.users import UserService
 HERE = Path(__file__).parent
 HOME = "/app/"
 WELCOME = "/app/welcome"  # the guided start of who has just registered
-FILES = {"auth.css": "text/css", "auth.js": "text/javascript", "favicon.svg": "image/svg+xml"}
+FILES = {"auth.css": "text/css", "shared.css": "text/css", "auth.js": "text/javascript", "favicon.svg": "image/svg+xml"}
 # The field that an error is about, by its code; others stand above the form.
 FIELDS = {
     "wrong_credentials": "password", "weak_password": "password", "invalid_email": "email", "already_registered": "email",

@@ -20,6 +20,7 @@ _OWN = {
     ("/favicon.ico", _READ),
 }  # fmt: skip
 _OWN_METHODS = dict(_OWN)
+_SHARED = re.compile(r"/s/[A-Za-z0-9_-]{1,128}")  # a link that was cut off leads to a page that says so
 _PROVIDER = re.compile(r"/login/oidc/[a-z0-9][a-z0-9-]{0,30}(?:/callback)?")
 
 _OPEN_API = {
@@ -77,6 +78,8 @@ class Doors:
         if method in _OWN_METHODS.get(path, ()):
             cache = "public, max-age=86400" if path == "/favicon.ico" else "no-store"
             return Door(path, "own", anonymous=True, small=True, cache=cache)
+        if method == "GET" and _SHARED.fullmatch(path):
+            return Door("/s", "own", anonymous=True)
         if method == "GET" and _PROVIDER.fullmatch(path):
             return Door("/login/oidc", "own", anonymous=True)
         return None

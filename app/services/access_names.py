@@ -7,19 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
-from app.models import DELETING, Artist, AuditEvent, Conversation, Document
+from app.models import DELETING, Artist, AuditEvent, Conversation, Document, ShareLink
 from app.principal import Principal
 
 READING = (
-    "chat.read",
-    "desk.read",
-    "search",
-    "document.download",
-    "document.page",
-    "document.text",
-    "account.export",
-    "audit.read",
-)
+    "chat.read", "desk.read", "search", "document.download", "document.page", "document.text", "account.export", "audit.read",
+    "plan.export", "message.export", "conversation.export", "clauses.export", "draft.export", "share.open",
+)  # fmt: skip
 # Beginnings: a provider that somebody came through stands behind a colon.
 SIGNING_IN = (
     "sign_in", "register", "add_user", "change_password", "reset_password", "disable_user", "enable_user", "promote_user",
@@ -33,7 +27,7 @@ KINDS: dict[str, ColumnElement[bool]] = {
     "changes": or_(
         *(
             _action.startswith(part)
-            for part in ("document.", "artist.", "conversation.", "account.", "note.", "draft.")
+            for part in ("document.", "artist.", "conversation.", "account.", "note.", "draft.", "share.")
         )
     )
     & _action.not_in(READING),
@@ -55,5 +49,9 @@ def names_of(session: Session, principal: Principal, rows: Sequence[AuditEvent])
     talks = select(Conversation.id, Conversation.title).where(
         col(Conversation.id).in_(numbers), Conversation.user_id == principal.user_id
     )
+    links = select(ShareLink.id, ShareLink.title).where(
+        col(ShareLink.id).in_(ids), ShareLink.user_id == principal.user_id
+    )
     found = [*session.exec(documents).all(), *session.exec(artists).all(), *session.exec(talks).all()]
+    found += session.exec(links).all()
     return {str(identity): name for identity, name in found}

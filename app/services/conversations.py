@@ -150,6 +150,11 @@ class ConversationService:
             shown = with_present_state(session, [message_public(row) for row in rows[:limit]])
         return Listing(items=shown, next=shown[-1].id if len(rows) > limit else None)
 
+    def message(self, principal: Principal, message_id: str) -> MessagePublic:
+        with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:
+            row = message_public(self._get_message(session, principal, message_id))
+            return with_present_state(session, [row])[0]
+
     def question(self, principal: Principal, message_id: str) -> MessagePublic:
         """The question that a message is, or answers."""
         with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:

@@ -17,6 +17,8 @@ from app.services.audit import AuditLog
 from app.services.chat import ChatService
 from app.services.desk.desk import DeskService
 from app.services.documents import DocumentService
+from app.services.exports.exports import ExportService
+from app.services.exports.shares import ShareService
 from app.services.first_steps import FirstSteps
 from app.services.growth import GrowthService
 from app.services.growth_import import GrowthImport
@@ -72,6 +74,8 @@ class Services:
     search: SearchService
     chat: ChatService
     desk: DeskService
+    exports: ExportService
+    shares: ShareService
     audit: AuditLog
     access_log: AccessLog
     administration: Administration

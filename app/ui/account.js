@@ -98,9 +98,11 @@
     "artist.accept": "Took over the artist {}", "artist.decline": "Declined an artist", "conversation.delete": "Deleted a conversation", "conversation.read": "Opened {}", "account.export": "Downloaded everything",
     "note.create": "Had something remembered", "note.update": "Changed what is remembered", "note.delete": "Had something forgotten",
     "desk.read": "Looked for sources of a text", "draft.create": "Had a text written", "draft.delete": "Deleted a text",
+    "plan.export": "Exported a plan", "message.export": "Exported an answer", "conversation.export": "Exported {}", "clauses.export": "Made a clause sheet",
+    "share.create": "Made a link to {}", "share.revoke": "Revoked the link to {}", "share.open": "Somebody read {}",
     "audit.read": "Read this access log", "session.end": "Signed out a device", "session.end_all": "Signed out everywhere", "list_users": "Looked at the list of users", "system.read": "Looked at the system's state",
   };
-  const DOORS = { session: "in the browser", token: "by a program", operator: "on the server itself", system: "by the server", anonymous: "" };
+  const DOORS = { session: "in the browser", token: "by a program", operator: "on the server itself", link: "through a link you shared", system: "by the server", anonymous: "" };
 
   const entry = (row, mine) => {
     const key = row.action.split(":")[0];
@@ -189,6 +191,7 @@
     element.querySelector("#who-since").textContent = who ? `${day(who.created)}${who.role === "admin" ? ", an administrator" : ""}` : "";
     wirePassword(element, who);
     wireSignIns(element);
+    window.aim.sharedLinks(element);
     wireLog(element, who);
     wireSamples(element);
     wireDelete(element, who);

@@ -26,6 +26,7 @@ SIGN_INS = (
     '<button type="button" class="plain" id="everywhere-out">Sign out everywhere</button></div>'
     '<p class="said" id="sign-ins-said" role="status"></p>'
 )
+LINKS = '<ul class="rows" id="shared-links" aria-label="Links that work"></ul><p class="said" id="shared-said" role="status"></p>'
 KINDS = (
     ("", "Everything"),
     ("reading", "Reading"),
@@ -68,6 +69,9 @@ def build() -> None:
             + section("you", "You", YOU)
             + section("password-panel", "Password", PASSWORD, "Changing it signs out every other device.")
             + section("sign-ins-panel", "Where you are signed in", SIGN_INS)
+            + section(
+                "links-panel", "Shared links", LINKS, "What others can read without signing in, until it expires."
+            )
             + section("log-panel", "Who read what of yours", LOG, "Every reading and every change, newest first.")
             + section("data", "Your data", DATA)
             + section("delete-panel", "Delete your account", DELETE, "At once and for good:"),

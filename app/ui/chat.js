@@ -223,6 +223,7 @@
     ask: (button) => ask(button.textContent),
     again: (button) => ask("", messageOf(button)),
     copy: (button) => toClipboard(copied(button)).then(() => told(button, "Copied"), () => told(button, "Copying is not allowed here")),
+    export: (button) => window.aim.exporting({ kind: "answer", id: messageOf(button) }),
     up: (button) => rated(button, 1),
     down: unhelpful,
     edit,

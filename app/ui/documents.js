@@ -224,6 +224,7 @@
 
     const patch = (values) => (row) => change(row, () => api(of(row), { method: "PATCH", json: values }));
     const bulks = {
+      clauses: (some) => window.aim.exporting({ kind: "clauses", documents: some.map((row) => row.document.id), title: some.map((row) => row.document.title).join(", ") }),
       delete: async (some) => {
         if (await confirmed(`Delete ${count(some.length, "document")} for good?`, "Delete")) await several(some, "Deleting", "deleted", remove);
       },

@@ -73,9 +73,10 @@ def _select(name: str, label: str, first: str, pairs: Iterable[tuple[str, str]])
 
 
 def _bulk(own: bool) -> str:
+    clauses = '<button type="button" data-bulk="clauses">Clause sheet</button>' if own else ""
     artist = '<button type="button" data-bulk="artist">Artist</button>' if own else ""
     return (
         '<div class="bulk" hidden><label><input type="checkbox"><span class="picked">Select all shown</span></label>'
-        f'<div class="acts" hidden>{artist}<button type="button" data-bulk="standing">Standing</button>'
+        f'<div class="acts" hidden>{clauses}{artist}<button type="button" data-bulk="standing">Standing</button>'
         '<button type="button" data-bulk="delete">Delete</button></div></div>'
     )

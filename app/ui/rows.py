@@ -59,7 +59,8 @@ def answer_rows(message: MessagePublic, *, last: bool) -> list[Row]:
         again = _button("again", "Ask again")
     helpful = _button("up", "Helpful", mark="chosen" if message.rating == 1 else "")
     unhelpful = _button("down", "Not helpful", mark="chosen" if message.rating == -1 else "")
-    buttons = first + _button("copy", "Copy") + again + helpful + unhelpful
+    export = _button("export", "Export or share")
+    buttons = first + _button("copy", "Copy") + export + again + helpful + unhelpful
     row = f'<div class="actions" id="answer-{int(message.id)}">{buttons}{_plain_sources(message)}</div>'
     return [*message_rows(message), {"role": "assistant", "content": row}]
 

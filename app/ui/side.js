@@ -40,6 +40,7 @@
         trigger("submit");
       },
       rename,
+      export: ({ id, title }) => window.aim.exporting({ kind: "conversation", id, title }),
       delete: remove,
     };
 

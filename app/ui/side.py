@@ -81,6 +81,7 @@ def _row(row: ConversationPublic, is_open: bool) -> str:
     if is_open:
         tools = (
             f'<div class="tools"><button type="button" data-action="rename" {identity}>Rename</button>'
+            f'<button type="button" data-action="export" {identity}>Export</button>'
             f'<button type="button" data-action="delete" {identity}>Delete</button></div>'
         )
     current = ' aria-current="true"' if is_open else ""

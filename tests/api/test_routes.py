@@ -125,6 +125,11 @@ GET /desk/kinds
 GET POST /drafts
 GET PATCH DELETE /drafts/{draft_id}
 POST /drafts/{draft_id}/again
+GET /messages/{message_id}/export
+GET /conversations/{conversation_id}/export
+POST /clause-sheets
+GET POST /shares
+DELETE /shares/{share_id}
 GET /analytics
 GET /analytics.csv
 GET POST /growth
@@ -183,7 +188,7 @@ def test_every_list_has_pages(user: httpx.Client) -> None:
         for (_, path), route in described(user).items()
         if "/Listing_" in str(route)
     }
-    assert len(lists) == 16
+    assert len(lists) == 17
     for path, parameters in lists.items():
         assert {"limit", "after"} <= set(parameters), path
         assert parameters["limit"]["minimum"] == 1

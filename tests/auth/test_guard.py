@@ -24,7 +24,7 @@ PAGES = ("documents",)
 OPEN = {
     ("GET", "/"), ("GET", "/login"), ("POST", "/login"), ("GET", "/register"), ("POST", "/register"),
     ("POST", "/logout"), ("GET", "/favicon.ico"), ("GET", "/static/auth.css"),
-    ("GET", "/login/oidc/corp"), ("GET", "/login/oidc/corp/callback"),
+    ("GET", f"/s/{'x' * 43}"), ("GET", "/login/oidc/corp"), ("GET", "/login/oidc/corp/callback"),
     ("GET", "/api/health"), ("GET", "/api/health/"),
     ("POST", "/api/auth/register"), ("POST", "/api/auth/token"), ("POST", "/api/auth/refresh"),
     ("POST", "/api/auth/logout"), ("POST", "/api/auth/token/"),
@@ -57,6 +57,7 @@ SHUT = [
     "/APP/config", "/application",
     "/docs", "/redoc", "/openapi.json", "/metrics", "/static/../x", "/api", "/apis/x", "//app/",
     "/login/", "/%2e%2e/api/documents",
+    "/s", "/s/", "/s/x/y", f"/s/{'x' * 129}", "/s/%00",
     "/login/oidc", "/login/oidc/", "/login/oidc/corp/", "/login/oidc/Corp", "/login/oidc/corp/callback/",
     "/login/oidc/corp/other", "/login/oidc/corp/callback/other", "/login/oidc/%2e%2e/callback",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 MAKERS: dict[str, tuple[str, ...]] = {
     "authenticated": ("app.auth.authenticate",),
     "local_operator": ("app.notebook", "app.commands.ingesting"),
+    "by_link": ("app.services.exports.shares",),
     "system": ("app.notebook", "app.commands.ingesting", "app.services.seed"),
     "TenantFilter": ("app.services.search", "app.indexes.store", "app.retrievers.knowledge", "app.retrievers.check"),
 }
@@ -49,6 +50,10 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Attempt.*": "as Throttle",
     "Newcomer.*": "as Throttle",
     "HealthService.*": "says of parts whether they work, nothing of users",
+    "_Reader.*": "text in, text out",
+    "_Numbered.*": "numbers the pages of a PDF",
+    "Pace.*": "counts openings by people who are nobody",
+    "ShareService.open": "the link's secret is the right, for the one thing it shows",
     "Ingestion.*": "the worker's: takes documents on, hands out nothing",
     "Jobs.*": "as Ingestion",
     "Job.*": "as Ingestion",

@@ -23,6 +23,7 @@ OPEN: dict[tuple[str, str], str] = {
         "GET",
         "/login/oidc/{name}/callback",
     ): "the way back; worth nothing without the cookie, state and nonce of its start",
+    ("GET", "/s/{secret}"): "what a share link shows; 256 random bits are the credential, openings are paced",
     ("GET", "/register"): "the form",
     ("HEAD", "/register"): "405",
     ("POST", "/register"): "opening an account; throttled, closed by auth.registration",

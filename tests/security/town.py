@@ -200,6 +200,7 @@ def _own_everything(person: Person, word: str, services: Services) -> None:
     first = person.post("/messages", json={"text": question})
     message = person.post("/messages", json={"text": question, "replaces": first["id"]})
     assert message["citations"], message
+    person.ids["share"] = person.post("/shares", 201, json={"kind": "answer", "id": message["id"]})["id"]
     person.ids |= {"message": message["id"], "conversation": message["conversation"], "user": person.id}
     person.ids["trace"] = message["trace_id"]
     _plan(person, word, services)

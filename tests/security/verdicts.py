@@ -48,6 +48,9 @@ ROUTES: dict[str, str] = {
     "GET /api/growth.csv": "own", "POST /api/growth/import": "own", "PATCH /api/growth/{figure_id}": "theirs",
     "DELETE /api/growth/{figure_id}": "theirs", "GET /api/admin/metrics": "admin", "GET /api/admin/metrics.csv": "admin",
     "GET /api/audit": "own", "GET /api/audit/csv": "own",
+    "GET /api/messages/{message_id}/export": "theirs", "GET /api/conversations/{conversation_id}/export": "theirs",
+    "POST /api/clause-sheets": "own",
+    "GET /api/shares": "own", "POST /api/shares": "own", "DELETE /api/shares/{share_id}": "theirs",
     "GET /api/admin/users": "admin", "GET /api/admin/system": "admin", "PATCH /api/admin/users/{user_id}": "admin",
     "POST /api/admin/users": "admin", "POST /api/admin/users/{user_id}/password": "admin",
     "POST /api/admin/system/check": "admin",
@@ -62,11 +65,13 @@ ROUTES: dict[str, str] = {
     "POST /api/plans/{plan_id}/proposals/{proposal_id}/decline": "theirs", "GET /api/deadlines": "own",
     "GET /": "page", "GET /login": "page", "POST /login": "page", "GET /register": "page", "POST /register": "page",
     "POST /logout": "page", "GET /static/{name}": "page", "GET /favicon.ico": "page",
+    "GET /s/{secret}": "page",
     "GET /login/oidc/{name}": "page", "GET /login/oidc/{name}/callback": "page",
 }  # fmt: skip
 
 # A parameter of a path -> what it names.
 PATHS = {
+    "share_id": "share",
     "document_id": "document", "artist_id": "artist", "conversation_id": "conversation", "message_id": "message",
     "offer_id": "offer", "user_id": "user", "session_id": "session", "note_id": "note", "draft_id": "draft",
     "plan_id": "plan", "step_id": "step", "proposal_id": "proposal", "figure_id": "figure",
@@ -135,6 +140,10 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("POST /api/conversations", "artist_id"): "artist",
     ("POST /api/search", "artist_id"): "artist",
     ("POST /api/search", "documents"): "document",
+    ("POST /api/clause-sheets", "documents"): "document",
+    ("GET /api/shares", "after"): "share",
+    ("POST /api/shares", "id"): "message",
+    ("POST /api/shares", "documents"): "document",
     ("POST /api/messages", "artist_id"): "artist",
     ("POST /api/messages", "documents"): "document",
     ("POST /api/messages", "conversation"): "conversation",
@@ -158,9 +167,15 @@ FORBIDDEN = {
     ("GET /api/audit/csv", "user"),
     ("GET /api/admin/users", "after"),
 }  # 403, whoever is named
+# What else the body needs for such a field to count.
+BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST /api/shares", "id"): {"kind": "answer"},
+    ("POST /api/shares", "documents"): {"kind": "clauses"},
+}
 
 # Fields that name nothing of anybody's: words, numbers, choices, secrets of the caller's own.
 PLAIN = {
+    "format", "days",
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
@@ -203,6 +218,8 @@ VALID: dict[str, dict[str, Any]] = {
     "PATCH /api/drafts/{draft_id}": {"title": "Mass"},
     "POST /api/drafts/{draft_id}/again": {},
     "POST /api/messages": {"text": "Hello"},
+    "POST /api/clause-sheets": {"documents": ["{document}"]},
+    "POST /api/shares": {"kind": "answer", "id": "{message}"},
     "POST /api/messages/{message_id}/feedback": {"rating": 1},
     "POST /api/plans": {"template": "release_single", "target_date": "2027-06-04"},
     "PATCH /api/plans/{plan_id}": {"title": "Mass"},

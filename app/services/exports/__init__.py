@@ -1,0 +1,1 @@
+"""Plans, answers, conversations and clause sheets as files and behind links."""
