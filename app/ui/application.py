@@ -11,7 +11,7 @@ from gradio import queueing, route_utils, routes
 from loguru import logger
 
 from app.services.services import Services
-from app.ui import account, admin, chat, dashboard, first_run, knowledge, profile
+from app.ui import account, admin, chat, dashboard, first_run, knowledge, plans, profile
 from app.ui.header import ASIDE, PAGES
 from app.ui.lean import LeanBlocks, trim
 from app.ui.theme import build_theme
@@ -29,12 +29,13 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 
 STYLES = (
     "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
-    "dashboard.css", "admin.css", "models.css", "people.css",
+    "dashboard.css", "admin.css", "models.css", "people.css", "plans.css",
 )  # fmt: skip
 # Each stands on the ones before it. The last one tells the components, which may have started earlier, that all are there.
 SCRIPTS = (
     "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "documents.js", "viewer.js", "why.js", "chat.js",
-    "side.js", "composer.js", "dashboard.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js", "upload.js",
+    "side.js", "composer.js", "dashboard.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js", "deadlines.js",
+    "proposals.js", "steps.js", "plan.js", "plans.js", "dates.js", "chat_plans.js", "upload.js",
 )  # fmt: skip
 
 
@@ -60,6 +61,8 @@ def build_application(services: Services) -> gr.Blocks:
         chat.build(services, demo)
     with demo.route("Knowledge", "knowledge"):
         knowledge.build(services)
+    with demo.route("Plans", "plans"):
+        plans.build()
     with demo.route("Dashboard", "dashboard"):
         dashboard.build(services, demo)
     with demo.route("Profile", "profile"):

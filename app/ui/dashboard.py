@@ -17,6 +17,7 @@ from app.services.shapes import ConversationPublic, DocumentPublic
 from app.ui.documents import STATUS_WORDS
 from app.ui.first_run import first_steps
 from app.ui.format import count, one_line
+from app.ui.plans import deadline_strip
 from app.ui.shared import PAGES, PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.status import health_html, moment, table
 from app.ui.theme import RED
@@ -59,6 +60,7 @@ def _lay_out() -> DashboardPage:
     with gr.Column(elem_id="dashboard-page"):
         gr.HTML(f"<h1>Dashboard</h1>{_actions()}", js_on_load=None, elem_classes="intro")
         first_steps()
+        deadline_strip()
         totals = gr.HTML("", js_on_load=None, elem_id="totals")
         gr.HTML("<h2>Last 30 days</h2>", js_on_load=None)
         with gr.Column(elem_id="activity"):
