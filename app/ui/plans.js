@@ -136,7 +136,7 @@
     };
 
     const [templates, artists] = await Promise.all([api("GET", "/plans/templates"), all("/artists")]);
-    names.templates = templates.body?.items ?? [];
+    names.templates = templates.ok ? templates.body : [];
     names.artists = artists.items ?? [];
     if (!templates.ok) say(said, templates.sentence, "bad");
     addEventListener("hashchange", () => element.isConnected && route());
