@@ -57,7 +57,7 @@
     const [big, small] = number(item);
     const place = item.kind === "step" ? `#plan=${encodeURIComponent(item.plan_id)}&step=${encodeURIComponent(item.id)}` : "#dates-panel";
     const title = make("a", { class: "title", href: `/app/plans${place}` }, item.title);
-    const line = make("span", { class: "facts" }, [calendar.words(item.day), item.plan_title, item.owner].filter(Boolean).join(" · "));
+    const line = make("span", { class: "facts" }, [calendar.words(item.day), item.plan_title].filter(Boolean).join(" · "));
     const actions = make("div", { class: "acts" });
     if (item.kind === "step")
       actions.append(
@@ -94,7 +94,7 @@
       list.replaceChildren(...(all ? items : items.slice(0, SHOWN)).map((item) => card(item, done)));
       list.hidden = !items.length;
       none.hidden = Boolean(items.length);
-      none.textContent = `Nothing is due in the next ${AHEAD} days. Steps of your plans and dates you confirm show here.`;
+      none.replaceChildren(`Nothing is due in the next ${AHEAD} days. Steps of your plans and dates you confirm show here. `, make("a", { href: "/app/plans#new" }, "Make a plan"));
       more.hidden = items.length <= SHOWN;
       more.textContent = all ? "Show fewer" : `Show all ${items.length}`;
       more.setAttribute("aria-expanded", String(all));

@@ -221,7 +221,7 @@
     const draw = (offered) => {
       title.replaceChildren(plan.title, ENDED[plan.status] ? make("span", { class: "mark" }, ENDED[plan.status]) : "");
       goal.textContent = plan.goal;
-      goal.hidden = !plan.goal || plan.goal === plan.title;
+      goal.hidden = !plan.goal || plan.title.includes(plan.goal);
       facts.textContent = [names.template(plan.template), names.artist(plan.artist_id), `${plan.target || "Target day"} ${words(plan.target_date)}, ${until(plan.target_date)}`].filter(Boolean).join(" · ");
       meter.replaceChildren(bar(plan.done, plan.total));
       finish.firstChild.textContent = plan.status === "open" ? "Mark as finished" : "Take up again";
