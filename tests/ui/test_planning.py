@@ -55,7 +55,17 @@ def test_a_pasted_text_costs_no_time() -> None:
 
 
 def message(number: int, role: str, text: str, state: str | None = None) -> MessagePublic:
-    return MessagePublic(id=str(number), conversation="1", role=role, text=text, state=state, created=AT)
+    empty = {"intent": None, "citations": [], "trace_id": None, "rating": None}
+    fields = {
+        "id": str(number),
+        "conversation": "1",
+        "role": role,
+        "text": text,
+        "state": state,
+        "created": AT,
+        **empty,
+    }
+    return MessagePublic.model_validate(fields)
 
 
 @pytest.mark.parametrize("state", ["answered", "extractive", "nothing_found"])
