@@ -59,7 +59,7 @@ STRIP = (
     '<section class="deadlines" aria-labelledby="deadlines-heading" aria-busy="true"><div class="top">'
     '<h2 id="deadlines-heading">Next deadlines</h2><span class="facts" role="status"></span></div>'
     '<ol aria-label="Next deadlines"></ol><p class="facts none" hidden></p>'
-    '<button type="button" class="plain more" aria-expanded="false" hidden></button></section>'
+    '<button type="button" class="plain more" aria-expanded="false" hidden>Show all</button></section>'
 )
 
 
