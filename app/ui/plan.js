@@ -70,7 +70,7 @@
       if (!months.has(name)) months.set(name, []);
       months.get(name).push(row);
     }
-    return [...months].flatMap(([name, some]) => [make("h3", {}, name), make("ol", { class: "steps", "aria-label": name }, ...some.map((row) => row.element))]);
+    return [...months].map(([name, some]) => make("div", { class: "month" }, make("h3", {}, name), make("ol", { class: "steps", "aria-label": name }, ...some.map((row) => row.element))));
   };
 
   // `names`: {template(id), artist(id)}; `leave()` goes back to the list.
