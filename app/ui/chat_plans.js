@@ -2,6 +2,7 @@
 (() => {
   const { api, make } = window.aim.people;
   const { proposalRow, planChanged } = window.aim;
+  const { today } = window.aim.calendar;
   const LONGEST = 600; // characters of a question as a goal; more would be a pasted text
 
   // What was asked stands in the last question above.
@@ -9,10 +10,26 @@
     const above = [...document.querySelectorAll("#chat .asked")].filter((one) => one.compareDocumentPosition(button) & Node.DOCUMENT_POSITION_FOLLOWING);
     return above.at(-1)?.innerText.trim().replace(/\s+/g, " ").slice(0, LONGEST) ?? "";
   };
+  // The first day that it names; one without a year is the next such day.
+  const MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
+  const MONTH = `(${MONTHS.join("|")})[a-z]*\\.?`;
+  const dayIn = (text) => {
+    const written = text.match(/\b(\d{4})-(\d\d)-(\d\d)\b/);
+    if (written) return written[0];
+    const first = text.match(new RegExp(`\\b(\\d{1,2})(?:st|nd|rd|th)?(?: of)? ${MONTH}(?:,? (\\d{4}))?\\b`, "i"));
+    const other = text.match(new RegExp(`\\b${MONTH} (\\d{1,2})(?:st|nd|rd|th)?\\b(?:,? (\\d{4}))?`, "i"));
+    const [day, month, year] = first ? first.slice(1) : other ? [other[2], other[1], other[3]] : [];
+    if (!day) return "";
+    const iso = (one) => `${one}-${String(MONTHS.indexOf(month.slice(0, 3).toLowerCase()) + 1).padStart(2, "0")}-${day.padStart(2, "0")}`;
+    const named = iso(year ?? today().slice(0, 4));
+    return year || named >= today() ? named : iso(Number(today().slice(0, 4)) + 1);
+  };
   addEventListener("click", (event) => {
     const button = event.target.closest?.("#chat .act.plan");
     if (!button) return;
-    const wanted = new URLSearchParams({ new: button.value, goal: questionOf(button) });
+    const goal = questionOf(button);
+    const wanted = new URLSearchParams({ new: button.value, goal });
+    if (dayIn(goal)) wanted.set("date", dayIn(goal));
     const artist = window.aim.artist?.() ?? document.querySelector("#about .about")?.dataset.artist;
     if (artist) wanted.set("artist", artist);
     location.assign(`/app/plans#${wanted}`);

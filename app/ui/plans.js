@@ -135,8 +135,11 @@
       if (location.hash === "#dates-panel") document.querySelector("#dates-panel")?.scrollIntoView();
     };
 
-    const [templates, artists] = await Promise.all([api("GET", "/plans/templates"), all("/artists")]);
-    names.templates = templates.ok ? templates.body : [];
+    const [templates, artists, role] = await Promise.all([api("GET", "/plans/templates"), all("/artists"), api("GET", "/profile/role")]);
+    // What fits the role comes first.
+    const fits = role.body?.plans ?? [];
+    const place = (one) => (fits.includes(one.id) ? fits.indexOf(one.id) : fits.length);
+    names.templates = templates.ok ? templates.body.sort((one, other) => place(one) - place(other)) : [];
     names.artists = artists.items ?? [];
     if (!templates.ok) say(said, templates.sentence, "bad");
     addEventListener("hashchange", () => element.isConnected && route());

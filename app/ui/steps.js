@@ -72,7 +72,7 @@
       make("span", { class: "facts" }, `${source.kb === "global" ? "Industry" : "Yours"}: `),
       make("span", {}, named(source)),
       source.document_id ? make("span", {}, " ", pageButton(source, source.title)) : "",
-      source.quote ? make("blockquote", {}, source.quote) : "",
+      source.quote ? make("details", {}, make("summary", {}, "Its words"), make("blockquote", {}, source.quote)) : "",
     );
 
   const details = (step, plan) => {
