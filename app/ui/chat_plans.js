@@ -12,7 +12,7 @@
   };
   // The first day that it names; one without a year is the next such day.
   const MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
-  const MONTH = `(${MONTHS.join("|")})[a-z]*\\.?`;
+  const MONTH = "(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\b\\.?";
   const dayIn = (text) => {
     const written = text.match(/\b(\d{4})-(\d\d)-(\d\d)\b/);
     if (written) return written[0];
