@@ -80,6 +80,14 @@ def test_a_plan_is_made_from_a_goal_and_a_day(site: Api, visitor: Visit, size: t
     assert (made["template"], made["artist_id"]) == ("release_single", artist.id)
 
 
+def test_what_fits_the_role_comes_first(visitor: Visit) -> None:
+    someone = visitor()
+    call(someone, "PUT", "/profile", {**call(someone, "GET", "/profile"), "role": "producer"})
+    page = someone.open("plans#new")
+    expect(page.locator("#templates label")).to_have_count(6, timeout=20_000)
+    expect(page.get_by_role("radio").first).to_have_value("producer_business")
+
+
 def test_a_step_is_checked_off_and_the_rest_hidden(visitor: Visit) -> None:
     someone = visitor()
     plan = make_plan(someone)
@@ -300,12 +308,15 @@ def test_a_plan_of_somebody_else_is_not_here(visitor: Visit) -> None:
 @SIZES
 def test_an_answer_becomes_a_plan(site: Api, visitor: Visit, size: tuple[int, int]) -> None:
     someone = visitor(size)
-    place, _ = add_answer(site, someone, "Help me plan my next album release & more")
+    question = "Help me plan my album release on 3 May 2027 & more"
+    place, _ = add_answer(site, someone, question)
     page = someone.open("profile")
     page.evaluate("(id) => sessionStorage.setItem('aim.conversation', id)", place)
     page = someone.open()
     page.get_by_role("button", name="Make this a plan").click()
-    expect(page.get_by_role("textbox", name="Goal")).to_have_value("Help me plan my next album release & more", timeout=20_000)
+    expect(page.get_by_role("textbox", name="Goal")).to_have_value(question, timeout=20_000)
+    expect(page.get_by_role("radio", name="Release of an album")).to_be_checked()
+    expect(page.locator("#plan-date")).to_have_value("2027-05-03")
     assert "goal" not in page.url, "a question does not stay in the address"
 
 
