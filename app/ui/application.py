@@ -11,7 +11,7 @@ from gradio import queueing, route_utils, routes
 from loguru import logger
 
 from app.services.services import Services
-from app.ui import account, admin, chat, dashboard, first_run, knowledge, profile, writing
+from app.ui import account, admin, chat, dashboard, first_run, knowledge, plans, profile, writing
 from app.ui.header import ASIDE, PAGES
 from app.ui.lean import LeanBlocks, trim
 from app.ui.theme import build_theme
@@ -29,14 +29,15 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 
 STYLES = (
     "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
-    "insight.css", "dashboard.css", "admin.css", "models.css", "people.css", "roles.css", "writing.css", "analytics.css",
-    "exports.css",
+    "insight.css", "dashboard.css", "admin.css", "models.css", "people.css", "roles.css", "plans.css", "writing.css",
+    "analytics.css", "exports.css",
 )  # fmt: skip
 # Each stands on the ones before it. The last one tells the components, which may have started earlier, that all are there.
 SCRIPTS = (
     "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "exports.js", "documents.js", "viewer.js",
     "insight.js", "why.js", "chat.js", "side.js", "composer.js", "dashboard.js", "growth_import.js", "growth.js", "notes.js",
-    "worth.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js", "draft.js", "writing.js", "upload.js",
+    "worth.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js", "draft.js", "writing.js", "deadlines.js",
+    "proposals.js", "steps.js", "plan.js", "plans.js", "dates.js", "chat_plans.js", "upload.js",
 )  # fmt: skip
 
 
@@ -62,6 +63,8 @@ def build_application(services: Services) -> gr.Blocks:
         chat.build(services, demo)
     with demo.route("Knowledge", "knowledge"):
         knowledge.build(services)
+    with demo.route("Plans", "plans"):
+        plans.build()
     with demo.route("Writing", "writing"):
         writing.build()
     with demo.route("Dashboard", "dashboard"):

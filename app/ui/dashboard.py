@@ -21,7 +21,6 @@ from app.ui.dashboard_texts import (
     conversations_html,
     days_html,
     documents_html,
-    due_html,
     intents_html,
     plans_html,
     times_html,
@@ -29,6 +28,7 @@ from app.ui.dashboard_texts import (
     used_html,
 )
 from app.ui.first_run import first_steps
+from app.ui.plans import deadline_strip
 from app.ui.plots import activity, activity_bars, intent_bars, of_intents, of_times, time_bars
 from app.ui.shared import PAGES, PRIVATE, Updates, header, in_thread, principal_of, told
 from app.ui.status import health_html
@@ -52,7 +52,6 @@ ACTIONS = (
 @dataclass(frozen=True)
 class DashboardPage:
     order: gr.HTML
-    due: gr.HTML
     plans: gr.HTML
     totals: gr.HTML
     plot: gr.BarPlot
@@ -101,8 +100,8 @@ def _lay_out() -> DashboardPage:
         worth_adding("dashboard")
         made["order"] = _text("dashboard-order")
         with gr.Column(elem_id="dashboard-parts"):
-            with _section("deadlines", "What is due"):
-                made["due"] = _text("due")
+            with _section("deadlines"):
+                deadline_strip()
             with _section("plans", "Plans"):
                 made["plans"] = _text("plan-figures")
             with _section("actions"):
@@ -155,7 +154,6 @@ class DashboardHandlers:
         documents = services.documents.list(principal, kb="personal", limit=RECENT).items
         return {
             page.order: order_html(_order(services, principal)),
-            page.due: due_html(figures.upcoming),
             page.plans: plans_html(figures.plans),
             page.totals: totals_html(figures),
             page.plot: activity(figures.days),

@@ -19,6 +19,7 @@ class PageRow(NamedTuple):
 PAGES = (
     PageRow("Chat", ""),
     PageRow("Knowledge", "knowledge"),
+    PageRow("Plans", "plans"),
     PageRow("Writing", "writing"),
     PageRow("Dashboard", "dashboard"),
     PageRow("Profile", "profile"),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from app.services.shapes import MessagePublic
 from app.ui.format import Row, message_rows, one_line, question_html
+from app.ui.planning import plan_wished
 
 BROKEN = ("failed", "partial")
 UNANSWERED = '<div class="state failed">This question has no answer yet.</div>'
@@ -25,11 +26,13 @@ def conversation_rows(
     again and is followed by `suggestions`; else a question is on its way below.
     """
     rows: list[Row] = []
+    asked = ""
     for place, message in enumerate(messages):
         if message.role == "user":
             rows.append(question_row(message))
+            asked = message.text
         else:
-            rows += answer_rows(message, last=ended and place == len(messages) - 1)
+            rows += answer_rows(message, last=ended and place == len(messages) - 1, asked=asked)
     if ended and messages and messages[-1].role == "user":
         again = f'<div class="actions" id="answer-{int(messages[-1].id)}">{_button("again", "Try again", mark="first")}</div>'
         rows.append({"role": "assistant", "content": f'<div class="below">{UNANSWERED}</div>{again}'})
@@ -51,7 +54,9 @@ def asked_row(text: str) -> Row:
     return {"role": "user", "content": question_html(text)}
 
 
-def answer_rows(message: MessagePublic, *, last: bool) -> list[Row]:
+def answer_rows(message: MessagePublic, *, last: bool, asked: str = "") -> list[Row]:
+    """`asked` is the question: where it asks for a plan, the answer can be made one. chat_plans.js fills what the answer
+    proposes to change in plans that are there."""
     again = first = ""
     if last and message.state in BROKEN:
         first = _button("again", "Try again", mark="first")
@@ -60,8 +65,11 @@ def answer_rows(message: MessagePublic, *, last: bool) -> list[Row]:
     helpful = _button("up", "Helpful", mark="chosen" if message.rating == 1 else "")
     unhelpful = _button("down", "Not helpful", mark="chosen" if message.rating == -1 else "")
     export = _button("export", "Export or share")
-    buttons = first + _button("copy", "Copy") + export + again + helpful + unhelpful
-    row = f'<div class="actions" id="answer-{int(message.id)}">{buttons}{_plain_sources(message)}</div>'
+    buttons = first + _plan_button(message, asked) + _button("copy", "Copy") + export + again + helpful + unhelpful
+    row = (
+        f'<div class="plan-changes" id="changes-{int(message.id)}"></div>'
+        f'<div class="actions" id="answer-{int(message.id)}">{buttons}{_plain_sources(message)}</div>'
+    )
     return [*message_rows(message), {"role": "assistant", "content": row}]
 
 
@@ -73,6 +81,13 @@ def suggestions_html(label: str, questions: Sequence[str]) -> str:
     """Buttons that ask what they say."""
     buttons = "".join(f'<button type="button" class="act ask">{one_line(question)}</button>' for question in questions)
     return f'<div class="next"><span class="label">{label}</span>{buttons}</div>' if questions else ""
+
+
+def _plan_button(message: MessagePublic, asked: str) -> str:
+    template = plan_wished(asked) if message.state not in BROKEN else None
+    if template is None:
+        return ""
+    return f'<button type="button" class="act plan first" value="{template}">Make this a plan</button>'
 
 
 def _plain_sources(message: MessagePublic) -> str:

@@ -60,7 +60,7 @@ def test_nothing_is_fetched_from_elsewhere() -> None:
 
 
 def test_the_guard_is_told_of_every_page(demo: Any) -> None:
-    expected = ("knowledge", "writing", "dashboard", "profile", "account", "admin", "welcome")
+    expected = ("knowledge", "plans", "writing", "dashboard", "profile", "account", "admin", "welcome")
     assert tuple(path for path, *_ in demo.pages if path) == PAGE_PATHS == expected
 
 
