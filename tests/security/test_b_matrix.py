@@ -16,7 +16,16 @@ from starlette.routing import Mount
 from app.principal import local_operator
 from tests.security.town import CANARY, Person, Town, digest, random_id
 from tests.security.verdicts import (
-    BESIDE, BODIES, CARRIERS, FORBIDDEN, NAMING, PATHS, PLACES, PLAIN, ROUTES, VALID,
+    BESIDE,
+    BODIES,
+    CARRIERS,
+    FORBIDDEN,
+    NAMING,
+    PATHS,
+    PLACES,
+    PLAIN,
+    ROUTES,
+    VALID,
 )  # fmt: skip
 
 THEIRS = [route for route, verdict in ROUTES.items() if verdict == "theirs"]
@@ -199,8 +208,13 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
     }
     wanted = {name for name in words if (route, name) in fields(town)}
     return town.bob.client.request(
-        method, path, json={
-            **VALID.get(route, {}), **{name: words[name] for name in wanted}, **BESIDE.get((route, field), {}), field: given,
+        method,
+        path,
+        json={
+            **VALID.get(route, {}),
+            **{name: words[name] for name in wanted},
+            **BESIDE.get((route, field), {}),
+            field: given,
         },  # fmt: skip
     )
 

@@ -181,8 +181,7 @@ PLAIN = {
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
     "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label", "inputs",
-    "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "days",
-    "table", "metric", "value", "platform", "csv", "columns", "day_order", "decimal", "add_up", "replace", "preview",
+    "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "table", "metric", "value", "platform", "csv", "columns", "day_order", "decimal", "add_up", "replace", "preview",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
