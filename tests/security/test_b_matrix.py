@@ -201,7 +201,7 @@ def carry(town: Town, route: str, field: str, value: str) -> httpx.Response:
         "text": f"What does my manager take? {random_id('x')}",
         "title": "One",
         "label": "One",
-        "day": "2027-01-01",
+        "day": "2025-05-01",
         "metric": "streams",
         "value": "9",
         "csv": "date,streams\n2025-06-01,9",
