@@ -142,7 +142,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         insight = InsightService(db, audit)
         plans = PlanService(db, audit, profiles, search, model)
         chat = ChatService(
-            settings, search, profiles, roles, notes, model, encoder, watch, about=[notes.as_section, plans.as_section],
+            settings, search, profiles, roles, notes, model, encoder, watch, about=[notes.as_section],
             known=insight.as_section, plans=plans, db=db, audit=audit,
         )  # fmt: skip
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)

@@ -107,8 +107,9 @@ class ChatService(ConversationService):
             draft = answerer.prepare(request.text, retrieval)
             opening = asyncio.ensure_future(asyncio.to_thread(self._open, principal, conversation, scope, retrieval))
             answer = await asyncio.shield(opening)
-            if self._known is not None and grant.model is not None and draft.sources:
-                documents = list(dict.fromkeys(source.passage.document.id for source in draft.sources))
+            mine = [source.passage.document.id for source in draft.sources if source.passage.kb == "personal"]
+            if self._known is not None and grant.model is not None and mine:
+                documents = list(dict.fromkeys(mine))
                 answerer.learn(await asyncio.to_thread(self._known, principal, documents))
             yield _intent(retrieval, conversation, question)
             yield _sources(draft, request.text)
@@ -219,6 +220,7 @@ class ChatService(ConversationService):
         conversation, question = self._begin(principal, request)
         artist_id = scope.tenant.artist_id if scope.tenant else None
         asked = self._plans.asked(principal, artist_id, request.text) if self._plans else Asked()
+        about = [asked.section, *(one(principal, artist_id) for one in self._about)]
         answerer = Answerer(
             grant.model,
             self.encoder,
@@ -230,7 +232,7 @@ class ChatService(ConversationService):
             budget_tokens=int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES),
             persona=self._roles.of(principal).persona,
             roster=self._roster.of(principal) if artist_id is None and request.documents is None else None,
-            about=[section for one in self._about if (section := one(principal, artist_id)) is not None],
+            about=[section for section in about if section is not None],
         )
         return scope, conversation, question, answerer
 

@@ -70,29 +70,28 @@ class Asked:
     changes: list[Change] = field(default_factory=list)
     text: str = ""
     near: bool = False  # speaks of what an open plan is about
+    section: tuple[str, str] | None = None  # for a prompt, as `as_section` gives it
 
 
 class ProposingService(ProposalService):
     def as_section(self, principal: Principal, artist_id: str | None) -> tuple[str, str] | None:
         """For a prompt: the open plans, of an artist or of all, with what is still to be done. None without any."""
-        today = self._today()
         with self._db.reading() as session:
             plans = open_plans(session, principal, artist_id)
-        if not plans:
-            return None
-        return "The user's open plans", "\n\n".join([*(_told(one, today) for one in plans), ABOUT])
+        return _section(plans, self._today())
 
     def asked(self, principal: Principal, artist_id: str | None, text: str) -> Asked:
         """By rules, without a model."""
         with self._db.reading() as session:
             plans = open_plans(session, principal, artist_id)
         today = self._today()
+        section = _section(plans, today)
         if changes := asked_changes(text, plans, today):
-            return Asked(changes, _in_words(changes, plans), near=True)
+            return Asked(changes, _in_words(changes, plans), near=True, section=section)
         if plans and len(text) <= LONGEST_QUESTION and _ABOUT_PLANS.search(text):
-            return Asked(text="\n\n".join(_state(one, today) for one in plans), near=True)
+            return Asked(text="\n\n".join(_state(one, today) for one in plans), near=True, section=section)
         about = WHOLE.union(*(words(one.plan.title) for one in plans))
-        return Asked(near=bool(plans and words(text) & about))
+        return Asked(near=bool(plans and words(text) & about), section=section)
 
     def keep(
         self,
@@ -112,6 +111,12 @@ class ProposingService(ProposalService):
         once = {change.same: change for change in reversed(changes)}
         kept = [change for change in changes if once[change.same] is change][:MOST_CHANGES]
         keep_proposals(session, principal.user_id, message_id, kept)
+
+
+def _section(plans: Sequence[Open], today: date) -> tuple[str, str] | None:
+    if not plans:
+        return None
+    return "The user's open plans", "\n\n".join([*(_told(one, today) for one in plans), ABOUT])
 
 
 def open_plans(session: Session, principal: Principal, artist_id: str | None) -> list[Open]:

@@ -122,8 +122,8 @@ class RoleService:
     def of(self, principal: Principal) -> Role:
         """What the principal's profile says."""
         with self._db.reading() as session:
-            said = session.exec(select(Profile.role).where(Profile.user_id == principal.user_id)).first()
-        return self.named(said or "")
+            profile = session.get(Profile, principal.user_id)
+        return self.named(profile.role if profile else "")
 
     def public(self, principal: Principal) -> RolePublic:
         """The role of the principal, with the papers worth adding and which of them are there."""
