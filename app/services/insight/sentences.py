@@ -101,8 +101,9 @@ def _sentences(whole: str) -> Iterator[Sentence]:
         text = whole[start:end]
         if _LEADERS.search(text):  # a table of contents, or a line to sign on
             continue
-        named, rest = ("", 0) if announced else _named(text)
-        announced = rest == len(text) and text.rstrip().endswith(":")  # "Territory:", and on the next line "The World"
+        own = text.strip()
+        named, rest = ("", 0) if announced and not _NUMBERED.match(text) and not own.isupper() else _named(text)
+        announced = rest == len(text) and own.endswith(":")  # "Territory:", and on the next line "The World"
         if named:
             heading = named
         if rest < len(text):
@@ -158,6 +159,8 @@ def _around_headings(whole: str) -> Iterator[int]:
 
 def _is_title(line: str) -> bool:
     """Few words, each of weight with a capital, and no sign that a sentence goes on."""
+    if line.lstrip()[:1] in tuple("-*•–"):
+        return False
     bare = _NUMBERED.sub("", line).strip().rstrip(":.")
     words = re.findall(r"[^\W\d_][\w’'-]*", bare)
     if (
