@@ -124,7 +124,7 @@ def test_a_long_sentence_is_quoted_around_the_words_that_say_it() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "8. Governing Law ................ 12\n9. Assignment .................. 13",  # a table of contents
+        "8. Right to audit books and records ........ 12\n9. Advances against royalties ........ 13",  # a table of contents
         "“Territory” has the meaning given in Schedule 1. “Royalties” shall have the meaning set out in section 4.",
         "EXCLUSIVITY\nContent exclusive: [ ] Yes [ ] No",
     ],
