@@ -26,6 +26,7 @@ STRONG, WEAK, HEADED, DEFINED = (
     -1,
 )  # what a sign is worth; a strong one is enough alone, a weak one under its heading
 ENOUGH = 3
+FIELD_CHARS = 80  # so few under a heading are a field that was filled in: one weak sign will do
 TWICE = 2  # signs of a kind that count: a very long sentence holds more of them by chance
 MORE = 3  # further places named beside the best
 QUOTE_CHARS = 700  # of a sentence that is longer: those around the words that say it
@@ -34,6 +35,8 @@ LEAD_CHARS = 250  # of which at most this many stand before them
 DEFINITION = re.compile(
     r"\W*(?:[\d.()a-z]{1,8}\s+)?(?:the\s+term\s+)?[\"“][^\"”]{2,60}[\"”]\s+(?:shall\s+)?means?\b", re.IGNORECASE
 )
+# "Territory | Europe", "3. Term: two years"; not what was left blank
+FIELD = r"^\W*(?:\d[\d.]*[.)]? )?(?:{}) ?[:|] +(?!(?:none|no|n/?a|nil|tb[acd]|not applicable|yes)\b\W*$)(?=[^\W_])"
 POINTER = re.compile(
     r"\[\s?\]\s*(?:yes|no)\b|☐|[\"”]\s+(?:shall\s+)?ha(?:s|ve)\s+the\s+(?:same\s+)?meanings?\b|\bas\s+defined\s+in\s+\S+\s+\S+\s*$",
     re.IGNORECASE,
@@ -82,6 +85,7 @@ class Entry:
     usual: frozenset[str]
     needs: re.Pattern[str] | None
     definitions: bool
+    field: re.Pattern[str]
     headings: tuple[re.Pattern[str], ...]
     strong: tuple[re.Pattern[str], ...]
     weak: tuple[re.Pattern[str], ...]
@@ -101,6 +105,7 @@ def checklist() -> tuple[Entry, ...]:
             frozenset(row["usual"]),
             compiled(row["needs"]) if "needs" in row else None,
             row.get("definitions", False),
+            compiled(FIELD.format(row["field"])),
             *(tuple(compiled(one) for one in row.get(kind, ())) for kind in kinds),
         )
         for row in rows
@@ -145,16 +150,17 @@ def _rank(sign: tuple[int, Sentence, tuple[int, int]]) -> tuple[int, bool, int]:
 def _signs(entry: Entry, sentences: Sequence[Sentence]) -> Iterator[tuple[int, Sentence, tuple[int, int]]]:
     """Score, sentence, and where in the sentence the telling words stand."""
     for sentence in sentences:
-        strong = [match for pattern in entry.strong if (match := pattern.search(sentence.text))]
+        strong = [match for pattern in (entry.field, *entry.strong) if (match := pattern.search(sentence.text))]
         weak = [match for pattern in entry.weak if (match := pattern.search(sentence.text))]
         if not strong and not weak:
             continue
         headed = any(pattern.search(sentence.heading) for pattern in entry.headings)
+        filled_in = headed and len(sentence.text.strip()) <= FIELD_CHARS
         score = STRONG * min(len(strong), TWICE) + WEAK * min(len(weak), TWICE) + HEADED * headed
         if not entry.definitions and DEFINITION.match(sentence.text):
             score += DEFINED
         if (
-            score >= ENOUGH
+            score + HEADED * filled_in >= ENOUGH
             and not POINTER.search(sentence.text)
             and not any(pattern.search(sentence.text) for pattern in entry.never)
         ):

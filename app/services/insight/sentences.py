@@ -19,7 +19,7 @@ _ENUMERATOR = (
     r"|\(?\d{1,2}(?:\.\d{1,2}){0,3}[.)](?=\s|[A-Z]|$)|\d{1,2}(?:\.\d{1,2}){1,3}(?=\s|$)|\(?[A-Za-z][.)](?=\s|$)"
     r"|\((?:[a-z]{1,2}|[ivx]{1,5}|\d{1,2})\)|[IVX]{1,5}\.(?=\s|$))"
 )
-_AT_LINE = re.compile(rf"\n[ \t]*(?={_ENUMERATOR}|[A-Z][\w/&’' -]{{2,40}}:[ \t]+\S)")
+_AT_LINE = re.compile(rf"\n[ \t]*(?={_ENUMERATOR}|[A-Z][\w/&’' -]{{2,40}}(?::|[ \t]\|)[ \t]+\S)")
 _NUMBERED = re.compile(rf"^\s*(?:{_ENUMERATOR}\s*)+")
 _STOP = re.compile(r"[.!?][\"”’')\]]*\s+(?=[\"“‘'(\[]?[A-Z0-9])")
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
@@ -27,7 +27,7 @@ _ABBREVIATED = re.compile(
     r"(?:^|[\s(\"“])(?:Inc|Ltd|Co|Corp|No|Nos|Sec|Secs|Art|Mr|Mrs|Ms|Dr|St|vs?|cf|approx|e\.g|i\.e|U\.S|U\.K|L\.P|f/k/a|[A-Z])\.$"
 )
 _ONLY_NUMBER = re.compile(rf"(?:^|\n)[ \t]*(?:{_ENUMERATOR}\s*)+$")
-_LABEL = re.compile(r"^([A-Z][\w/&’' -]{2,40}):\s+(?=\S)")
+_LABEL = re.compile(r"^([A-Z][\w/&’' -]{2,40}?)(?::|\s\|)\s+(?=\S)")  # of a field, or of a table's row
 _RUN_IN = re.compile(r"^([A-Z][\w’'&/,() -]{2,70}?)(?::|\.?[ \t]*[–—]|\.)\s+(?=\S)")
 _SMALL = frozenset("a an and as at by for from in into of on or the to upon with without this".split())
 _LEADERS = re.compile(r"\.{5,}|(?:\. ){5,}|_{8,}|…{2,}")
@@ -96,12 +96,14 @@ class ContractText:
 
 
 def _sentences(whole: str) -> Iterator[Sentence]:
-    heading = ""
+    heading, announced = "", False
     for start, end in _spans(whole):
         text = whole[start:end]
         if _LEADERS.search(text):  # a table of contents, or a line to sign on
             continue
-        named, rest = _named(text)
+        own = text.strip()
+        named, rest = ("", 0) if announced and not _NUMBERED.match(text) and not own.isupper() else _named(text)
+        announced = rest == len(text) and own.endswith(":")  # "Territory:", and on the next line "The World"
         if named:
             heading = named
         if rest < len(text):
@@ -157,9 +159,18 @@ def _around_headings(whole: str) -> Iterator[int]:
 
 def _is_title(line: str) -> bool:
     """Few words, each of weight with a capital, and no sign that a sentence goes on."""
+    if line.lstrip()[:1] in tuple("-*•–"):
+        return False
     bare = _NUMBERED.sub("", line).strip().rstrip(":.")
     words = re.findall(r"[^\W\d_][\w’'-]*", bare)
-    if not words or len(words) > HEADING_WORDS or bare[-1:] in ",;" or ": " in bare or not bare[0].isupper():
+    if (
+        not words
+        or len(words) > HEADING_WORDS
+        or bare[-1:] in ",;"
+        or ": " in bare
+        or " | " in bare
+        or not bare[0].isupper()
+    ):
         return False
     if line.lstrip().startswith("#"):
         return True

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from app.services.insight.clauses import MORE, checklist, compiled, place_of, told_by
-from app.services.insight.days import Span, moved, spans, spoken, written_days
+from app.services.insight.days import MONTHS, Span, moved, spans, spoken, written_days
 from app.services.insight.sentences import ContractText, Sentence
 
 AROUND = 180  # characters before and after a length of time that can say what it is for
@@ -31,6 +31,9 @@ BEYOND = re.compile(
     r"\s*(?:thereafter\b|(?:after|following)\b[^.;]{0,40}?\b(?:end|expir|terminat|term\b))", re.IGNORECASE
 )
 AGREED = re.compile(r"\bagree\b|\bagreed (?:in|by)\b|\bunless\b[^.;]{0,160}\bnot(?:ice|ifi)", re.IGNORECASE)
+STEP = re.compile(
+    r"(?:\bfirst|\bfollowing|\bnext|\bfurther|\bsubsequent|\banother|%\s+(?:for|during))\s+$", re.IGNORECASE
+)
 ORDINALS = "first second third fourth fifth sixth seventh".split()
 
 
@@ -67,6 +70,7 @@ _WITHIN = (
     r"(?: a (?:further )?period of| the)? "
 )
 
+_MONTHS = "|".join(MONTHS)
 NOTICE = "{}’ notice"
 NO_RELEASE = r"\b(?:terminat|option to|press release|announcement|advertising|promotional materials?)"
 INSURED = r"\b(?:insur|certificate|polic(?:y|ies)\b)"
@@ -82,7 +86,8 @@ RULES = (
           before=_WITHIN, after=rf"{_AFTER}[^.;]{{0,60}}?\b(?:deliver|accept|complet)"),
     _rule("statement_period", "Statements of account", "{} after each period", r"\b(?:statement|account|report|pa(?:y|id)\b|pay)",
           after=rf"{_AFTER}[^.;]{{0,40}}?\b(?:end|close|last day)\b[^.;]{{0,30}}?\b(?:(?:each|every|any)\b[^.;]{{0,40}}?"
-                r"\b(?:quarter|half|month|period|year)|(?:calendar |fiscal |relevant |accounting )*(?:quarter|half-year|month)\b)",
+                r"\b(?:quarter|half|month|period|year)|(?:calendar |fiscal |relevant |accounting )*(?:quarter|half-year|month)\b)"
+                rf"|{_AFTER} (?:(?:each|every|the) )?(?:\d{{1,2}}(?:st|th)? (?:of )?(?:{_MONTHS})|(?:{_MONTHS}) \d)",
           never=r"\bmeans\b"),
     _rule("approval_period", "Time to approve", "{} to approve", r"\b(?:approv|accept|reject|object|revision)",
           before=_WITHIN,
@@ -140,17 +145,16 @@ def contract_terms(pages: Sequence[tuple[int, str]], ends: date | None = None) -
 def _of_sentence(text: ContractText, sentence: Sentence) -> Iterator[dict[str, Any]]:
     seen = set()
     words = sentence.text
-    for span, start, end in islice(spans(words), MOST_LENGTHS):
+    for length, start, end in islice(spans(words), MOST_LENGTHS):
         before, after = words[max(0, start - AROUND) : start], words[end : end + AROUND]
         if NOT_ITS_OWN.search(before):
             continue
         near = words[max(0, start - NEAR) : end + NEAR]
         rule = next((rule for rule in RULES if _fits(rule, near, before, after)), None)
-        if rule is not None and (rule.kind, span) not in seen:
-            seen.add((rule.kind, span))
-            yield _fact(text, sentence, (start, end), rule.kind, rule.name, told_as(rule.value, span), _days(span))
-    if "sunset_period" not in {kind for kind, _ in seen} and (years := _years_after(words)):
-        span = Span(years, "year")
+        if rule is not None and (rule.kind, length) not in seen:
+            seen.add((rule.kind, length))
+            yield _fact(text, sentence, (start, end), rule.kind, rule.name, told_as(rule.value, length), _days(length))
+    if "sunset_period" not in {kind for kind, _ in seen} and (span := _phases(words)) is not None:
         value = f"{span.words} after the end"
         yield _fact(text, sentence, (0, 1), "sunset_period", "Commission after the end", value, _days(span))
 
@@ -170,14 +174,23 @@ def _fits(rule: Rule, words: str, before: str, after: str) -> bool:
     )
 
 
-def _years_after(words: str) -> int:
-    """How many years a commission that falls by the year is paid: "18 % in the first year, 9 % in the second", 2."""
+def _phases(words: str) -> Span | None:
+    """How long a commission that falls in steps is paid after the end: "18 % in the first year, 9 % in the second" is two
+    years, "10 % for the first two years and 5 % for the following two" four.
+    """
     sunset = next(entry for entry in checklist() if entry.name == "sunset")
     if not any(pattern.search(words) for pattern in sunset.strong):
-        return 0
+        return None
     if (nothing := NOTHING_FROM.search(words)) and nothing[1].lower() in ORDINALS:
-        return ORDINALS.index(nothing[1].lower())
-    return max((ORDINALS.index(year.lower()) + 1 for year in YEAR_AFTER.findall(words)), default=0)
+        years = ORDINALS.index(nothing[1].lower())
+    else:
+        years = max((ORDINALS.index(year.lower()) + 1 for year in YEAR_AFTER.findall(words)), default=0)
+    if years:
+        return Span(years, "year")
+    steps = [span for span, start, _ in islice(spans(words), MOST_LENGTHS) if STEP.search(words[:start])]
+    if not steps or len({span.unit for span in steps}) > 1:
+        return None
+    return Span(sum(span.count for span in steps), steps[0].unit)
 
 
 def _exclusivity(text: ContractText, last: date | None) -> Iterator[dict[str, Any]]:

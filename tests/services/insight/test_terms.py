@@ -56,6 +56,12 @@ LIMITS = [
      ("audit_window", 732, "within 2 years of a statement")),
     ("Royalty statements are sent within 45 days after the end of each half-year.",
      ("statement_period", 45, "45 days after each period")),
+    ("After the term, Manager receives 10 % of earnings for the first two years and 5 % for the following two years.",
+     ("sunset_period", 1464, "4 years after the end")),
+    ("Sunset | 15% for 12 months, 7.5% for a further 12 months",
+     ("sunset_period", 744, "24 months after the end")),
+    ("The Artist shall account within 90 days of each 30 June and 31 December.",
+     ("statement_period", 90, "90 days after each period")),
 ]  # fmt: skip
 
 
