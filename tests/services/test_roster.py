@@ -38,10 +38,11 @@ def lena(services: Services) -> Principal:
 
 @pytest.fixture
 def ids(services: Services, lena: Principal) -> dict[str, str]:
-    """Three artists: eight deals of the first, one of the second, none of the third."""
+    """Three artists: twelve deals of the first, one of the second, none of the third."""
     found = {name: artist(services, lena, name) for name in (FERRY, KITE, ROW)}
-    for number in range(8):
-        put(services, DEAL.format(21 + number), title=f"Deal {number}", owner=lena, artist_id=found[FERRY])
+    for number in range(12):
+        text = f"The commission that my manager does take is {21 + number} percent of gross income."
+        put(services, text, title=f"Deal {number}", owner=lena, artist_id=found[FERRY])
     put(services, DEAL.format(12), title="Other deal", owner=lena, artist_id=found[KITE])
     return found
 
@@ -68,7 +69,7 @@ def test_each_artist_has_a_line_from_their_own_papers(services: Services, lena: 
     message = ask(services, lena)
     ferry, kite, row = (line_of(message.text, name) for name in (FERRY, KITE, ROW))
     assert "12 percent" not in ferry
-    assert "12 percent" in kite, "eight papers of another artist do not crowd it out"
+    assert "12 percent" in kite, "twelve papers of another artist do not crowd it out"
     assert "nothing found for Lantern Row" in row
     assert [line.split("**")[1] for line in message.text.splitlines() if line.startswith("- **")] == [FERRY, KITE, ROW]
     label = kite.rsplit("[", 1)[1].rstrip("]")
