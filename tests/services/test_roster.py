@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import select
 
 from app.errors import Unavailable
-from app.models import AuditEvent, Chunk, Trace
+from app.models import AuditEvent, Chunk, Trace, User
 from app.principal import Principal
 from app.retrievers.passages import Retrieval
 from app.services.answering import NONE_OF_YOURS, Answerer
@@ -85,6 +85,23 @@ def test_a_chosen_artist_or_a_single_one_needs_no_lines(
     artist(services, alone)
     put(services, DEAL.format(30), title="Mine", owner=alone)
     assert "- **" not in ask(services, alone).text
+
+
+def test_what_is_told_before_the_question_hides_no_artist(
+    services: Services, lena: Principal, ids: dict[str, str]
+) -> None:
+    text = ask(services, lena, f"Our artists always share drivers on tour. {QUESTION}").text
+    assert "12 percent" in line_of(text, KITE)
+
+
+def test_the_artist_that_came_with_the_account_waits_for_a_name(services: Services, lena: Principal) -> None:
+    with services.db.reading() as session:
+        given = session.get_one(User, lena.user_id).email.split("@")[0]
+    mine, kite = artist(services, lena, given), artist(services, lena, KITE)
+    put(services, DEAL.format(12), title="Deal", owner=lena, artist_id=kite)
+    assert "- **" not in ask(services, lena).text, "one artist alone"
+    services.artists.rename(lena, mine, ROW)
+    assert line_of(ask(services, lena).text, ROW)
 
 
 def test_a_named_artist_is_answered_for_alone(services: Services, lena: Principal, ids: dict[str, str]) -> None:
