@@ -87,6 +87,8 @@ class Caller:
             real["document_id"] = self.post("/documents/notes", title="Note", text=f"A deal {uuid.uuid4()}.")["id"]
         if "artist_id" in path:
             real["artist_id"] = self.post("/artists", name="The Night Shift")["id"]
+        if "note_id" in path:
+            real["note_id"] = self.post("/profile/notes", text=f"I play drum {uuid.uuid4()}.")["id"]
         if "conversation_id" in path:
             real["conversation_id"] = self.post("/conversations")["id"]
         if "message_id" in path:
