@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from app.db import Database
 from app.errors import AppError
-from app.models import READY, Artist, Document, Intent
+from app.models import READY, Artist, Document, Intent, User
 from app.principal import Principal
 from app.retrievers.passages import Passage, Retrieval
 from app.retrievers.router import Finder, MakeRetriever
@@ -24,6 +24,7 @@ ARTISTS = 200  # of a roster, oldest first
 SEARCHED = 12  # looked for one by one in a question; the others are named as not looked through
 AT_ONCE = 4  # searches beside each other: the embedded engine and the lanes take no more in the same time
 FOR_EACH, FOR_NAMED = 2, 4  # passages of an artist that the common search passed over; of one that the question names
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ class RosterService:
         self._db = db
 
     def of(self, principal: Principal) -> Roster | None:
-        """The roster of whoever works for several artists and has papers of one at least; None for everybody else."""
+        """The roster of whoever works for several artists and has papers of one at least; None for everybody else.
+
+        The artist that came with the account counts once it has a name of its own, or papers: a manager need not be one.
+        """
         mine = select(Artist.id, Artist.name).where(Artist.user_id == principal.user_id)
         papers = select(Document.artist_id, Document.id).where(
             Document.user_id == principal.user_id, Document.kb == "personal", Document.status == READY,
@@ -62,12 +66,14 @@ class RosterService:
         with self._db.reading() as session:
             rows = session.exec(mine.order_by(col(Artist.created), col(Artist.id)).limit(ARTISTS)).all()
             held = session.exec(papers).all() if len(rows) > 1 else []
-        if not held:
-            return None
+            user = session.get(User, principal.user_id)
+        given = user.email.partition("@")[0] if user else ""  # what the account's own artist is called at first
         of: dict[str | None, list[str]] = {}
         for artist_id, document_id in held:
             of.setdefault(artist_id, []).append(document_id)
-        return Roster(tuple(RosterArtist(key, name, tuple(of.get(key, ()))) for key, name in rows))
+        artists = [RosterArtist(key, name, tuple(of.get(key, ()))) for key, name in rows]
+        artists = [artist for artist in artists if artist.documents or artist.name != given]
+        return Roster(tuple(artists)) if held and len(artists) > 1 else None
 
 
 # For an intent: without ids the common retriever, with ids one over these documents alone that gives so many passages.
@@ -97,7 +103,7 @@ class RosterRetriever:
         met = {one.document.artist_id for one in kept}
         lacking = [artist for artist in wanted if artist.documents and (named or artist.id not in met)]
         start = time.perf_counter()
-        found = await self._each(without_names(question, named), lacking, FOR_NAMED if named else FOR_EACH)
+        found = await self._each(without_names(asked_of(question), named), lacking, FOR_NAMED if named else FOR_EACH)
         retrieval.trace.add("artists", start)
         retrieval.trace.artists = ids
         retrieval.passages = _best_of_each_first(_with(kept, found), ids)
@@ -142,6 +148,12 @@ def names(text: str, name: str) -> bool:
 
 def _pattern(name: str) -> str:
     return rf"(?<!\w){re.escape(' '.join(name.split()))}(?!\w)".replace(r"\ ", r"\s+")
+
+
+def asked_of(question: str) -> str:
+    """Its sentences that ask: what is told before them leads away from an artist's papers."""
+    asking = [sentence for sentence in _SENTENCE.split(question) if sentence.rstrip().endswith("?")]
+    return " ".join(asking) or question
 
 
 def without_names(question: str, artists: Sequence[RosterArtist]) -> str:

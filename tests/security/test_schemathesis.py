@@ -90,6 +90,8 @@ class Caller:
         if "figure_id" in path:
             figure = {"day": "2026-03-01", "metric": "streams", "value": 7, "platform": uuid.uuid4().hex}
             real["figure_id"] = self.post("/growth", **figure)["id"]
+        if "note_id" in path:
+            real["note_id"] = self.post("/profile/notes", text=f"I play drum {uuid.uuid4()}.")["id"]
         if "conversation_id" in path:
             real["conversation_id"] = self.post("/conversations")["id"]
         if "message_id" in path:

@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import select
 
 from app.errors import Unavailable
-from app.models import AuditEvent, Chunk, Trace
+from app.models import AuditEvent, Chunk, Trace, User
 from app.principal import Principal
 from app.retrievers.passages import Retrieval
 from app.services.answering import NONE_OF_YOURS, Answerer
@@ -38,10 +38,11 @@ def lena(services: Services) -> Principal:
 
 @pytest.fixture
 def ids(services: Services, lena: Principal) -> dict[str, str]:
-    """Three artists: eight deals of the first, one of the second, none of the third."""
+    """Three artists: twelve deals of the first, one of the second, none of the third."""
     found = {name: artist(services, lena, name) for name in (FERRY, KITE, ROW)}
-    for number in range(8):
-        put(services, DEAL.format(21 + number), title=f"Deal {number}", owner=lena, artist_id=found[FERRY])
+    for number in range(12):
+        text = f"The commission that my manager does take is {21 + number} percent of gross income."
+        put(services, text, title=f"Deal {number}", owner=lena, artist_id=found[FERRY])
     put(services, DEAL.format(12), title="Other deal", owner=lena, artist_id=found[KITE])
     return found
 
@@ -68,7 +69,7 @@ def test_each_artist_has_a_line_from_their_own_papers(services: Services, lena: 
     message = ask(services, lena)
     ferry, kite, row = (line_of(message.text, name) for name in (FERRY, KITE, ROW))
     assert "12 percent" not in ferry
-    assert "12 percent" in kite, "eight papers of another artist do not crowd it out"
+    assert "12 percent" in kite, "twelve papers of another artist do not crowd it out"
     assert "nothing found for Lantern Row" in row
     assert [line.split("**")[1] for line in message.text.splitlines() if line.startswith("- **")] == [FERRY, KITE, ROW]
     label = kite.rsplit("[", 1)[1].rstrip("]")
@@ -84,6 +85,23 @@ def test_a_chosen_artist_or_a_single_one_needs_no_lines(
     artist(services, alone)
     put(services, DEAL.format(30), title="Mine", owner=alone)
     assert "- **" not in ask(services, alone).text
+
+
+def test_what_is_told_before_the_question_hides_no_artist(
+    services: Services, lena: Principal, ids: dict[str, str]
+) -> None:
+    text = ask(services, lena, f"Our artists always share drivers on tour. {QUESTION}").text
+    assert "12 percent" in line_of(text, KITE)
+
+
+def test_the_artist_that_came_with_the_account_waits_for_a_name(services: Services, lena: Principal) -> None:
+    with services.db.reading() as session:
+        given = session.get_one(User, lena.user_id).email.split("@")[0]
+    mine, kite = artist(services, lena, given), artist(services, lena, KITE)
+    put(services, DEAL.format(12), title="Deal", owner=lena, artist_id=kite)
+    assert "- **" not in ask(services, lena).text, "one artist alone"
+    services.artists.rename(lena, mine, ROW)
+    assert line_of(ask(services, lena).text, ROW)
 
 
 def test_a_named_artist_is_answered_for_alone(services: Services, lena: Principal, ids: dict[str, str]) -> None:
