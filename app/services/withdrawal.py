@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, cast, delete
 from sqlmodel import Session, col, select
 
-from app.models import Chunk, Conversation, Document, Draft, Message, Plan, PlanStep, Trace
+from app.models import Chunk, Conversation, Document, Draft, Message, Plan, PlanProposal, PlanStep, Trace
 
 PHRASE_WORDS = 6  # nobody writes six words of a document in a row by chance
 DELETED_TITLE = "Deleted document"
@@ -96,6 +96,10 @@ def withdraw_work(
             if not phrases.isdisjoint(_phrases(getattr(step, name))):
                 setattr(step, name, DELETED_TITLE if name == "title" else "")
                 session.add(step)
+    proposals = select(PlanProposal).join(Plan, col(Plan.id) == col(PlanProposal.plan_id)).where(whose(Plan))
+    for proposal in session.exec(proposals).all():
+        if not phrases.isdisjoint(_phrases(f"{proposal.reason} {proposal.change.get('title', '')}")):
+            session.delete(proposal)
     for draft in session.exec(drafts).all():
         used = any(gone(one) for one in draft.sources)
         if used and draft.body.get("state") == "template" and not draft.body.get("edited"):

@@ -18,7 +18,7 @@ from app.services.model_slot import ModelSlot
 from app.services.plans.deadlines import deadlines
 from app.services.plans.making import PlanDraft, StepDraft, draft_plan
 from app.services.plans.proposing import ProposingService
-from app.services.plans.records import as_dated, checked_day, checked_words, move_target, plan_row, steps_of
+from app.services.plans.records import as_dated, checked_day, checked_words, move_target, plan_row, read_for, steps_of
 from app.services.plans.shapes import (
     LONGEST_TITLE,
     DeadlinesPublic,
@@ -110,7 +110,8 @@ class PlanService(ProposingService):
     def get(self, principal: Principal, plan_id: str) -> PlanPublic:
         with self._refusing(principal, "plan.read", plan_id), self._db.reading() as session:
             shown = self._public(session, self._plan(session, principal, plan_id))
-        self._db.together(lambda session: self._read(session, principal, shown))
+        if read_for(shown):
+            self._db.together(lambda session: self._read(session, principal, shown))
         return shown
 
     def update(self, principal: Principal, plan_id: str, change: PlanUpdate) -> PlanPublic:

@@ -22,7 +22,11 @@ from app.services.plans.requests import WHOLE, Open, asked_changes
 from app.services.plans.shapes import LONGEST_EFFORT, LONGEST_OWNER, LONGEST_STEP
 from app.services.plans.whens import find_days
 
-PLANS, STEPS = 3, 25  # told to a model: about 1,500 tokens of a window of 8,000 and more
+PLANS, STEPS, OTHERS = (
+    3,
+    16,
+    6,
+)  # told to a model, steps of the plan changed last and of each other one: about 900 tokens
 MOST_CHANGES = 8  # of one answer: more than that nobody weighs one by one
 NEXT_STEPS = 5  # late ones, and next ones, told in an answer
 LONGEST_QUESTION = 200  # characters: longer texts are about something else too
@@ -116,7 +120,9 @@ class ProposingService(ProposalService):
 def _section(plans: Sequence[Open], today: date) -> tuple[str, str] | None:
     if not plans:
         return None
-    return "The user's open plans", "\n\n".join([*(_told(one, today) for one in plans), ABOUT])
+    return "The user's open plans", "\n\n".join(
+        [*(_told(one, today, OTHERS if place else STEPS) for place, one in enumerate(plans)), ABOUT]
+    )
 
 
 def open_plans(session: Session, principal: Principal, artist_id: str | None) -> list[Open]:
@@ -183,17 +189,17 @@ def _of_step(said: Proposed, step: PlanStep) -> dict[str, Any] | None:
     return {} if allowed[said.kind] else None
 
 
-def _told(one: Open, today: date) -> str:
+def _told(one: Open, today: date, most: int) -> str:
     plan = one.plan
     waiting = [step for step in one.steps if step.status not in (DONE, DROPPED)]
     done = sum(step.status == DONE for step in one.steps)
     target = plan.body.get("target") or "Target date"
     lines = [f"Plan {plan.id[:REF]} “{plan.title}”. {target}: {in_words(plan.target_date)}. {done} steps done, to do:"]
-    for step in waiting[:STEPS]:
+    for step in waiting[:most]:
         state = "; late" if step.due < today and standing_of(step, today) == OPEN else ""
         lines.append(f"- {step.key}: {step.title}; due {in_words(step.due)}{state}")
-    if len(waiting) > STEPS:
-        lines.append(f"- and {len(waiting) - STEPS} later ones")
+    if len(waiting) > most:
+        lines.append(f"- and {len(waiting) - most} later ones")
     return "\n".join(lines)
 
 

@@ -85,16 +85,15 @@ class PlanRecords:
 
     def _read(self, session: Session, principal: Principal, plan: PlanPublic) -> None:
         """No audit, no data: which documents' words a plan shows."""
-        read = {one.document_id for one in plan.conflicts}
-        read |= {
-            source.document_id
-            for step in plan.steps
-            for source in step.sources
-            if source.kb == "personal" and source.document_id and source.quote
-        }
-        if read:
-            reads = [{"document_id": document_id, "chunk_ids": []} for document_id in sorted(read)]
+        if read := read_for(plan):
+            reads = [{"document_id": document_id, "chunk_ids": []} for document_id in read]
             self._audit.record(session, principal, "plan.read", object_id=plan.id, reads=reads)
+
+
+def read_for(plan: PlanPublic) -> list[str]:
+    """The user's documents whose words a plan shows."""
+    quoted = (source for step in plan.steps for source in step.sources if source.kb == "personal" and source.quote)
+    return sorted({one.document_id for one in plan.conflicts} | {one.document_id for one in quoted if one.document_id})
 
 
 def steps_of(session: Session, plan_id: str) -> Sequence[PlanStep]:

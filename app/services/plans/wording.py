@@ -18,11 +18,11 @@ from app.llm_client import LanguageModel
 from app.retrievers.wording import numbers
 from app.services.plans.making import PlanDraft, StepDraft
 
-SECONDS = 40.0  # a small local model writes these 1,500 tokens in about half a minute; nobody waits longer for a form
-MOST_TOKENS = 3000
+SECONDS = 40.0  # longer than most wait for a form to be sent; the template is ready all the while
+MOST_TOKENS = 3000  # new words for each of an album's 33 steps; with the prompt they fit a window of 8,000
 MOST_ADDED = 3
 LEAVE_OUT_SHARE = 0.25  # of the steps: a plan with less is another template
-QUOTE_CHARS = 240  # of each source, two a step: the prompt stays under 4,000 tokens
+QUOTE_CHARS = 160  # of each source, two a step: an album's prompt stays under 4,500 tokens
 _TIMES = re.compile(
     r"\b(?:january|february|march|april|june|july|august|september|october|november|december)\b|\bmay\s+\d|"
     r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|"

@@ -98,6 +98,12 @@ def test_an_exclusivity_touches_what_it_speaks_of(about: str, template: str, bro
     assert named([fact("exclusivity", about, until=ended)], template) == {}, "it has ended"
 
 
+def test_the_kind_of_paper_decides_before_the_words_of_its_clause() -> None:
+    words = "sole and exclusive manager throughout the record industry"
+    assert named([fact("exclusivity", words, contract="management")]) == {}
+    assert set(named([fact("exclusivity", "in the music business", contract="recording")])) == {"release"}
+
+
 def test_a_draft_is_called_a_draft() -> None:
     assert named([fact("delivery_lead_time", days=90, standing="draft")])["deliver"].text.endswith(
         "The paper is a draft."

@@ -249,3 +249,11 @@ def test_a_proposal_is_nobody_elses_and_is_kept_once(services: Services, user: P
     [again] = [one.id for one in services.plans.proposals(user, plan.id).items]
     with pytest.raises(Conflict):
         services.plans.accept(user, plan.id, again)
+
+
+def test_a_proposal_that_repeats_a_document_goes_with_it(services: Services, user: Principal) -> None:
+    document, plan = contract(services, user), make(services, user)
+    own = Change(plan.id, "drop", "press", {}, "It is too much work for now.")
+    propose(services, user, Change(plan.id, "done", "artwork", {}, f"It says: {CLAUSE}"), own)
+    services.documents.delete(user, document)
+    assert [one.kind for one in services.plans.proposals(user, plan.id).items] == ["drop"]
