@@ -73,7 +73,7 @@
     return [...months].map(([name, some]) => make("div", { class: "month" }, make("h3", {}, name), make("ol", { class: "steps", "aria-label": name }, ...some.map((row) => row.element))));
   };
 
-  // `names`: {template(id), artist(id)}; `leave()` goes back to the list.
+  // `names`: {artist(id)}; `leave(words)` goes back to the list.
   const showPlan = async (place, id, wanted, names, leave) => {
     const rows = new Map(); // step id -> row
     let plan = null;
@@ -222,7 +222,7 @@
       title.replaceChildren(plan.title, ENDED[plan.status] ? make("span", { class: "mark" }, ENDED[plan.status]) : "");
       goal.textContent = plan.goal;
       goal.hidden = !plan.goal || plan.title.includes(plan.goal);
-      facts.textContent = [names.template(plan.template), names.artist(plan.artist_id), `${plan.target || "Target day"} ${words(plan.target_date)}, ${until(plan.target_date)}`].filter(Boolean).join(" · ");
+      facts.textContent = [names.artist(plan.artist_id), `${plan.target || "Target day"} ${words(plan.target_date)}, ${until(plan.target_date)}`].filter(Boolean).join(" · ");
       meter.replaceChildren(bar(plan.done, plan.total));
       finish.firstChild.textContent = plan.status === "open" ? "Mark as finished" : "Take up again";
       aside.hidden = plan.status !== "open";

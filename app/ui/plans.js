@@ -18,7 +18,7 @@
 
   const card = (plan, names) => {
     const going = plan.status === "open";
-    const facts = [names.template(plan.template), names.artist(plan.artist_id), STATES[plan.status] ?? `${words(plan.target_date)}, ${until(plan.target_date)}`];
+    const facts = [names.artist(plan.artist_id), STATES[plan.status] ?? `${words(plan.target_date)}, ${until(plan.target_date)}`];
     const next = going && plan.next_step;
     return make(
       "li",
@@ -60,8 +60,8 @@
       trouble.textContent = "Choose what the plan is for.";
       trouble.hidden = Boolean(chosen());
       wrong(date, date.value ? "" : "Choose the day to plan for.");
-      const bad = chosen() ? form.querySelector("[aria-invalid]") : list.querySelector("input");
-      if (bad) return bad.focus();
+      if (!chosen()) return list.querySelector("input")?.focus();
+      if (!date.value) return date.focus();
       const save = form.querySelector("[type=submit]");
       save.disabled = true;
       say(said, "Making the plan: looking through your documents and the industry knowledge base …");
@@ -75,7 +75,20 @@
       planChanged();
       made(answer.body.id);
     });
-    return (wanted) => {
+    // They come with every step: asked for when a plan is to be made. What fits the role stands first.
+    const load = async () => {
+      const [templates, role] = await Promise.all([api("GET", "/plans/templates"), api("GET", "/profile/role")]);
+      if (!templates.ok) return say(said, templates.sentence, "bad");
+      const fits = role.body?.plans ?? [];
+      const place = (one) => (fits.includes(one.id) ? fits.indexOf(one.id) : fits.length);
+      names.templates = templates.body.sort((one, other) => place(one) - place(other));
+    };
+    return async (wanted) => {
+      if (wanted.get("goal")) goal.value = wanted.get("goal").slice(0, 2000);
+      // A goal may hold a question from the chat: it is not left in the address.
+      if (wanted.get("goal")) history.replaceState(null, "", `${location.pathname}#new`);
+      form.querySelector("h1").focus({ preventScroll: true });
+      if (!names.templates.length) await load();
       list.querySelectorAll("label").forEach((one) => one.remove());
       for (const one of names.templates)
         list.append(
@@ -83,16 +96,12 @@
         );
       const input = [...list.querySelectorAll("input")].find((one) => one.value === wanted.get("new"));
       if (input) input.checked = true;
-      if (wanted.get("goal")) goal.value = wanted.get("goal").slice(0, 2000);
       if (/^\d{4}-\d\d-\d\d$/.test(wanted.get("date") ?? "")) date.value = wanted.get("date");
       while (artist.options.length > 1) artist.remove(1);
       for (const one of names.artists) artist.append(make("option", { value: one.id }, one.name));
       form.querySelector("#plan-artist-field").hidden = names.artists.length < 2;
       artist.value = names.artists.length === 1 ? names.artists[0].id : names.artists.some((one) => one.id === wanted.get("artist")) ? wanted.get("artist") : "";
       look();
-      // A goal may hold a question from the chat: it is not left in the address.
-      if (wanted.get("goal")) history.replaceState(null, "", `${location.pathname}#new`);
-      form.querySelector("h1").focus({ preventScroll: true });
     };
   };
 
@@ -102,7 +111,6 @@
     const names = {
       templates: [],
       artists: [],
-      template: (id) => names.templates.find((each) => each.id === id)?.title ?? id,
       artist: (id) => (names.artists.length < 2 ? "" : (names.artists.find((each) => each.id === id)?.name ?? "All artists")),
     };
     let told = "";
@@ -135,13 +143,7 @@
       if (location.hash === "#dates-panel") document.querySelector("#dates-panel")?.scrollIntoView();
     };
 
-    const [templates, artists, role] = await Promise.all([api("GET", "/plans/templates"), all("/artists"), api("GET", "/profile/role")]);
-    // What fits the role comes first.
-    const fits = role.body?.plans ?? [];
-    const place = (one) => (fits.includes(one.id) ? fits.indexOf(one.id) : fits.length);
-    names.templates = templates.ok ? templates.body.sort((one, other) => place(one) - place(other)) : [];
-    names.artists = artists.items ?? [];
-    if (!templates.ok) say(said, templates.sentence, "bad");
+    names.artists = (await all("/artists")).items ?? [];
     addEventListener("hashchange", () => element.isConnected && route());
     route();
   };
