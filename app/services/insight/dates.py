@@ -262,6 +262,7 @@ def _follows(
         lead = place.quote[max(0, match.start() - 24) : match.start()].lower()
         if match["how"].lower() in ("of", "from") and "within" not in lead and "than" not in lead:
             return None
+    base: date | None
     literal = written_days(what)
     if literal and literal[0].start <= 12:
         base, words = literal[0].day, spoken(literal[0].day)
