@@ -28,13 +28,14 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
 
 STYLES = (
-    "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css", "insight.css",
-    "dashboard.css", "admin.css", "models.css", "people.css",
+    "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
+    "insight.css", "dashboard.css", "admin.css", "models.css", "people.css",
 )  # fmt: skip
 # Each stands on the ones before it. The last one tells the components, which may have started earlier, that all are there.
 SCRIPTS = (
-    "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "documents.js", "viewer.js", "insight.js", "why.js", "chat.js",
-    "side.js", "composer.js", "dashboard.js", "profile.js", "account.js", "first_run.js", "admin.js", "models.js", "upload.js",
+    "page.js", "header.js", "rest.js", "dialogs.js", "people.js", "rows.js", "documents.js", "viewer.js", "insight.js",
+    "why.js", "chat.js", "side.js", "composer.js", "dashboard.js", "profile.js", "account.js", "first_run.js", "admin.js",
+    "models.js", "upload.js",
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -55,9 +54,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(services: Services) -> Iterator[Desk]:
+def desk(services: Services) -> Desk:
     user = services.users.add(f"{uuid.uuid4().hex}@example.com", "three chords and the truth")
-    yield Desk(services, local_operator(user.id))
+    return Desk(services, local_operator(user.id))
 
 
 FUTURE = MANAGEMENT.replace("29 February 2028", "30 June 2090").replace("for two years from its date and", "and")
