@@ -1,46 +1,50 @@
-"""What is read out of contracts: the checklist of clauses, time limits, and what to ask a lawyer."""
+"""What is read out of contracts: the checklist of clauses, time limits, and what to ask a lawyer. JSON as the table keeps it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import date
 from typing import Any
 
 from app.llm_client import LanguageModel
 from app.services.insight.page_texts import PageText
 
-try:
-    from app.services.insight.clauses import find_clauses
+Rows = list[dict[str, Any]]
+
+try:  # until both branches are one: then the lines below `except ImportError` go, and the imports stand at the top
+    from app.services.insight import clause_model
+    from app.services.insight.clauses import Clause, Place, find_clauses
+    from app.services.insight.questions import questions_of
     from app.services.insight.terms import contract_terms
-except ImportError:  # until both branches are one
+except ImportError:
 
-    def find_clauses(pages: Sequence[Any]) -> list[Any]:
+    def checklist(_pages: Sequence[PageText]) -> Rows:
         return []
 
-    def contract_terms(pages: Sequence[Any], ends: date | None = None) -> list[dict[str, Any]]:
+    def limits(_pages: Sequence[PageText], _ends: date | None) -> Rows:
         return []
 
-
-async def add_clauses(
-    model: LanguageModel, pages: Sequence[PageText], clauses: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The checklist with what the model points to beyond it."""
-    try:
-        from app.services.insight import clause_model
-        from app.services.insight.clauses import Clause
-    except ImportError:  # as above
+    async def more_clauses(_model: LanguageModel, _pages: Sequence[PageText], clauses: Rows) -> Rows:
         return clauses
-    names = {field.name for field in fields(Clause)} - {"more"}
-    rows = [Clause(**{name: one[name] for name in names if name in one}) for one in clauses]
-    found = await clause_model.add_clauses(model, pages, rows)
-    return [old if old["found"] else new.as_json() for old, new in zip(clauses, found, strict=True)]
 
-
-def questions(clauses: Sequence[dict[str, Any]], kind: str) -> list[str]:
-    """What to ask a lawyer: about what was not found, and about words that leave things open."""
-    try:
-        from app.services.insight.questions import questions_of
-    except ImportError:  # as above
+    def questions(_clauses: Rows, _kind: str) -> list[str]:
         return []
-    return list(questions_of(clauses, kind))
+
+else:
+
+    def checklist(pages: Sequence[PageText]) -> Rows:
+        return [clause.as_json() for clause in find_clauses(pages)]
+
+    def limits(pages: Sequence[PageText], ends: date | None) -> Rows:
+        """Time limits and restrictions; `ends` is the last day of the agreement, where it is known."""
+        return contract_terms(pages, ends)
+
+    async def more_clauses(model: LanguageModel, pages: Sequence[PageText], clauses: Rows) -> Rows:
+        """The checklist with what the model points to beyond it."""
+        rows = [Clause(**{**one, "more": tuple(Place(**place) for place in one.get("more", ()))}) for one in clauses]
+        found = await clause_model.add_clauses(model, pages, rows)
+        return [clause.as_json() for clause in found]
+
+    def questions(clauses: Rows, kind: str) -> list[str]:
+        """What to ask a lawyer: about what was not found, and about words that leave things open."""
+        return questions_of(clauses, kind)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
-from app.services.insight.contracts import contract_terms, find_clauses
+from app.services.insight.contracts import checklist, limits
 from app.services.insight.dates import ENDS, Dated, Dates, find_dates
-from app.services.insight.days import spoken
+from app.services.insight.days import moved, spans, spoken
 from app.services.insight.facts import Fact, find_facts
 from app.services.insight.kinds import CONTRACTS, DATED, GUIDE, SPLITS, kind_of
-from app.services.insight.page_texts import PageText
+from app.services.insight.page_texts import PageText, Place
 from app.services.insight.splits import find_splits
 
 STAMP = "1"  # of these rules: another one has every document read again
@@ -43,10 +44,24 @@ def read(document_id: str, title: str, suffix: str, kb: str, pages: Sequence[Pag
         facts += [fact.as_json() for fact in sheet.facts]
         warnings += sheet.warnings
     if kind in CONTRACTS:
-        clauses = [clause.as_json() for clause in find_clauses(pages)]
+        clauses = checklist(pages)
         end = next((one.day for one in dates.dates if one.label == ENDS and one.day), None)
-        facts += contract_terms(pages, end)
+        terms = limits(pages, end)
+        facts += [*terms, *(date_fact(document_id, one) for one in sunsets(terms, end))]
     return Reading(kind, facts[:MOST_FACTS], clauses, warnings)
+
+
+def sunsets(terms: Sequence[dict[str, Any]], end: date | None) -> list[Dated]:
+    """When the commission that goes on after the end stops, where the end has a day."""
+    found = []
+    for one in terms:
+        length = next((span for span, _, _ in spans(one["value"])), None) if one["kind"] == "sunset_period" else None
+        day = moved(end, length, 1) if end and length else None
+        if day is not None and end is not None and length is not None:
+            place = Place(one["page"], one["start"], one["end"], one["quote"])
+            rule = f"{length.words} after the end of the term, {spoken(end)}"
+            found.append(Dated("Commission after the term ends", day, place, one["value"], rule))
+    return found
 
 
 def date_fact(document_id: str, one: Dated, by: str = "rules") -> dict[str, Any]:
