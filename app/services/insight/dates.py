@@ -37,7 +37,8 @@ _MEANING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (DUE, r"\b(?:due\s+(?:date|on|by)|deadline|no\s+later\s+than|not\s+later\s+than|closes?\s+on)\W{0,4}$"),
         ("Release", r"\b(?:release\s+date|releases?|released|street\s+date|out|comes\s+out)\b(?:\s+(?:on|is|for|set|scheduled|"
          r"planned|worldwide|:))*\W*$"),
-        ("Concert", r"\b(?:concert|show|performance|gig|festival|engagement|event)(?:\s+date)?s?\b.{0,30}(?:on|is|:|takes\s+place)\W*$"),
+        ("Concert", r"\b(?:concert|show|performance|gig|festival|engagement|event)(?:\s+date)?s?\b.{0,30}(?:on|is|:|"
+         r"takes\s+place)\W*$"),
         ("Recording session", r"\b(?:recording|studio|session)s?\b.{0,40}\b(?:on|from|begins?|starts?)\W*$"),
         (ENDS, r"\b(?:(?:term|agreement|contract|licen[cs]e|it|period)\b.{0,120}\b(?:ends?|ending|expir\w+|terminat\w+|until|"
          r"through|thru|conclud\w+)|ends?\s+on|expir(?:es|ing|y\s+date|ation\s+date)(?:\s+on)?|valid\s+(?:until|till|to)|"
@@ -46,7 +47,8 @@ _MEANING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"starting|from|effective)|effective\s+date|start\s+date|commencement\s+date(?:\s+(?:will|shall)\s+be)?|effective)\b"
          r"(?:\s+(?:on(?:\s+or\s+about)?|as|of|is|the|date|from))*\W*$"),
 (AGREED, r"\b(?:agreement|contract|amendment|licen[cs]e|deed|memo|sheet)\b.{0,150}\b(?:made|dated|entered\s+into|executed|"
-         r"effective\s+as\s+of|signed|concluded)\b(?:[\s,]+(?:on|as|of|this|the|and|effective|in|at|by|date|made|entered|into))*[\s,]*$|"
+         r"effective\s+as\s+of|signed|concluded)\b(?:[\s,]+(?:on|as|of|this|the|and|effective|in|at|by|date|made|entered|"
+         r"into))*[\s,]*$|"
          r"^\W*dated(?:\s+as\s+of)?\W*$|\bagreement\s+date\W*$|\bdate\s+of\s+(?:this\s+)?agreement\W*$"),
         (SIGNED, r"\b(?:signed|signature|by:|name:)\b.{0,60}$|(?:^|\n)\W*date(?:d)?\W{0,4}$"),
         ("Invoice date", r"\binvoice\s+date\W{0,4}$|\bdate\s+of\s+(?:the\s+)?invoice\W{0,4}$"),
@@ -56,7 +58,8 @@ _LINE_DATE = re.compile(r"\bdate\W{0,4}$", re.IGNORECASE)
 
 _TERM = re.compile(
     r"(?P<lead>.{0,28})\b(?:(?:term|(?:contract|licen[cs]e|initial|agreement)\s+period)\b(?P<between>[^.;]{0,120}?)\b(?:of|for|is|be|"
-    r"continues?|runs?|lasts?)|(?:agreement|contract|deal|appointment|licen[cs]e)\b(?P<between2>[^.;]{0,70}?)\b(?:runs|lasts|is|continues?|"
+    r"continues?|runs?|lasts?)|(?:agreement|contract|deal|appointment|licen[cs]e)\b(?P<between2>[^.;]{0,70}?)\b(?:runs|lasts|"
+    r"is|continues?|"
     r"(?:in|into)\s+(?:full\s+)?(?:force|effect))\s+for)\s+(?:approximately\s+)?(?:an?\s+(?:initial\s+)?(?:period|term)\s+of\s+)?"
     rf"{SPAN}(?P<behind>[^.;]{{0,60}})",
     _I,
@@ -69,7 +72,8 @@ _NOT_BEFORE_TERM = re.compile(
     r"\b(?:during|throughout|after|beyond|renewal|extended|option|end\s+of)\W+(?:the\W+|this\W+)?$", _I
 )
 _NOT_AFTER_TERM = re.compile(
-    r"^\W*(?:\w+\W+){0,2}?(?:thereafter|or\s+more|prior|notice|(?:after|following)(?!\s+(?:the\s+)?(?:effective|commencement|date\b))|before)\b|"
+    r"^\W*(?:\w+\W+){0,2}?(?:thereafter|or\s+more|prior|notice|(?:after|following)(?!\s+(?:the\s+)?(?:effective|commencement|"
+    r"date\b))|before)\b|"
     r"^\W*from\s+(?:the\s+)?(?:date\s+of\s+)?(?:disclosure|allotment|termination|expir\w+|initial\s+release|receipt|invoice)",
     _I,
 )
@@ -87,21 +91,25 @@ _RECURRING = re.compile(
 )
 _NOTICE_GIVEN = re.compile(r"^(?:the\s+)?(?:date\s+of\s+)?(?:a\s+|an\s+)?(?:written\s+)?(?:notice|warning)", _I)
 _OF_TERM = (
-    r"(?:the\s+|this\s+|such\s+|its\s+)?(?:(?:initial|current|then[\s-]current|applicable|renewal|first|contract|licen[cs]e|option)\s+)*"
+    r"(?:the\s+|this\s+|such\s+|its\s+)?(?:(?:initial|current|then[\s-]current|applicable|renewal|first|contract|licen[cs]e|"
+    r"option)\s+)*"
     r"(?:term|agreement|contract|licen[cs]e|deal|(?<=\w\s)period)\b"
 )
 # What a length of time is counted from -> the words for it, and how a rule calls it.
 _ANCHORS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     (name, re.compile(pattern, _I), words)
     for name, pattern, words in (
-        ("end", r"^(?:the\s+|its\s+)?(?:effective\s+date\s+of\s+)?(?:(?:scheduled|natural|stated)\s+)?(?:end|expiry|expiration|termination|"
+        ("end", r"^(?:the\s+|its\s+)?(?:effective\s+date\s+of\s+)?(?:(?:scheduled|natural|stated)\s+)?(?:end|expiry|expiration|"
+         r"termination|"
          r"conclusion|close|renewal)(?:\s+date|\s+(?:or|and)\s+(?:earlier\s+)?(?:termination|expiration|expiry))*\s*"
          rf"(?:of\s+{_OF_TERM}|$|,|\b(?:unless|to|in|or|and|by|that)\b)", "the end of the term"),
         ("end", rf"^{_OF_TERM}\s+(?:would\s+(?:otherwise\s+)?)?(?:ends?|expires?|renews?|runs\s+out)|^it\s+ends|"
          r"^(?:the\s+)?(?:then[\s-]current|current|initial|first)\s+(?:term|period)\b", "the end of the term"),
-        ("commencement", r"^(?:the\s+)?(?:commencement(?:\s+date|\s+of\s+(?:the\s+|this\s+)?(?:term|agreement))?|start\s+of\s+the\s+term)"
+        ("commencement", r"^(?:the\s+)?(?:commencement(?:\s+date|\s+of\s+(?:the\s+|this\s+)?(?:term|agreement))?|"
+         r"start\s+of\s+the\s+term)"
          r"(?!\s+of)\b", "the start of the term"),
-        ("start", r"^(?:the\s+)?(?:date\s+(?:hereof|of\s+(?:this|the)\s+(?:agreement|contract))|effective\s+date|execution|sign(?:ing|ature)\b|"
+        ("start", r"^(?:the\s+)?(?:date\s+(?:hereof|of\s+(?:this|the)\s+(?:agreement|contract))|effective\s+date|execution|"
+         r"sign(?:ing|ature)\b|"
          r"(?:its|the\s+agreement['’]s)\s+date)", "the date of the agreement"),
         ("release", r"^(?:the\s+)?(?:(?:initial|first|commercial|worldwide|us|uk|physical|digital)\s+){0,3}release\b", "the release"),
         ("delivery", r"^(?:the\s+)?(?:(?:complete|final|satisfactory)\s+)?delivery\b", "the delivery"),
@@ -262,6 +270,7 @@ def _follows(
         lead = place.quote[max(0, match.start() - 24) : match.start()].lower()
         if match["how"].lower() in ("of", "from") and "within" not in lead and "than" not in lead:
             return None
+    base: date | None
     literal = written_days(what)
     if literal and literal[0].start <= 12:
         base, words = literal[0].day, spoken(literal[0].day)

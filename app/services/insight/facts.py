@@ -34,20 +34,24 @@ class Fact:
 _I = re.IGNORECASE | re.DOTALL
 # Nightingale Records, Inc., a Delaware corporation, located at ... ("Label")
 _DEFINED = re.compile(
-    r"(?P<name>(?:[^()\"“”;]|\([^()\"“”]{0,80}\)){2,400}?)\s*,?\s*\((?:(?:herein\w*|hereafter|the|each|referred|known|called|jointly|collectively|individually|to|"
+    r"(?P<name>(?:[^()\"“”;]|\([^()\"“”]{0,80}\)){2,400}?)\s*,?\s*\((?:(?:herein\w*|hereafter|the|each|referred|known|called|"
+    r"jointly|collectively|individually|to|"
     r"as|being|or|and)[\s,]+)*[\"“”'‘’](?:the\s+)?(?P<role>[A-Z][\w &/’'-]{1,40}?)[\"“”'’]",
     re.DOTALL,
 )
 _BETWEEN = re.compile(r"\b(?:by\s+and\s+)?(?:between|among)\b\W*", re.IGNORECASE)
 _NOT_A_PARTY = re.compile(
-    r"^(?:agreement|contract|effective|term|initial|territory|services?|work|works|masters?|composition|songs?|albums?|net|gross|royalt\w+|"
+    r"^(?:agreement|contract|effective|term|initial|territory|services?|work|works|masters?|composition|songs?|albums?|net|"
+    r"gross|royalt\w+|"
     r"fees?|advance|commission|date|exhibit|schedule|property|product|content|program|site|party|parties|compositions|recordings?|"
     r"commencement|period|licensed|confidential|marks?|law|board|sec|deal|track|beat)\b",
     re.IGNORECASE,
 )
 _NAME_ENDS = re.compile(
-    r",?\s+(?:an?|the)\s+(?:[\w.&-]+\s+){0,6}?(?:corporation|company|partnership|llc|l\.l\.c\.|limited|organi[sz]ation|individual|person|"
-    r"entity|resident|citizen|gmbh|trust)\b|,\s+(?:having|with|located|whose|of|residing|acting|incorporated|organi[sz]ed|doing|and\s+its|"
+    r",?\s+(?:an?|the)\s+(?:[\w.&-]+\s+){0,6}?(?:corporation|company|partnership|llc|l\.l\.c\.|limited|organi[sz]ation|"
+    r"individual|person|"
+    r"entity|resident|citizen|gmbh|trust)\b|,\s+(?:having|with|located|whose|of|residing|acting|incorporated|organi[sz]ed|"
+    r"doing|and\s+its|"
     r"on\s+(?:the|behalf)|c/o|born|\d)|\s+(?:having|whose|residing|located|acting\s+(?:for|on))\b|\s+of\s+\d",
     re.IGNORECASE,
 )
@@ -63,14 +67,17 @@ _NAME_BEGINS = re.compile(
     re.I,
 )
 _LABELLED = re.compile(
-    r"(?:^|\n)[ \t|*_#-]*(?P<role>artist|manager|management|label|company|publisher|writer|songwriter|composer|producer|licensor|licensee|"
-    r"distributor|promoter|purchaser|venue|agent|client|customer|bill(?:ed)?\s+to|from|payee|payor|party\s+[ab12]|band|contact|act|employer|"
+    r"(?:^|\n)[ \t|*_#-]*(?P<role>artist|manager|management|label|company|publisher|writer|songwriter|composer|producer|"
+    r"licensor|licensee|"
+    r"distributor|promoter|purchaser|venue|agent|client|customer|bill(?:ed)?\s+to|from|payee|payor|party\s+[ab12]|band|contact|"
+    r"act|employer|"
     r"contractor|issued\s+(?:by|to)|prepared\s+(?:by|for))[ \t*_]*[:|][ \t*_|]*(?P<name>[^\n|:]{2,120})",
     re.IGNORECASE,
 )
 
 _AMOUNT = re.compile(
-    r"(?:US|CA|AU|A|C)?[$€£]\s?\d[\d,.' ]*\d?(?:\s?(?:million|thousand|[km])\b)?|\b\d[\d,.' ]*(?:\s?(?:million|thousand))?\s?(?:euros?|"
+    r"(?:US|CA|AU|A|C)?[$€£]\s?\d[\d,.' ]*\d?(?:\s?(?:million|thousand|[km])\b)?|\b\d[\d,.' ]*(?:\s?(?:million|"
+    r"thousand))?\s?(?:euros?|"
     r"dollars|pounds(?:\s+sterling)?|USD|EUR|GBP|CHF|SEK|NOK|DKK)\b|\b(?:USD|EUR|GBP|CHF|SEK|NOK|DKK)\s?\d[\d,.' ]*\d?",
     re.IGNORECASE,
 )
@@ -123,8 +130,10 @@ _RATES = _named(
     ("Share", r"shares?|splits?|ownership|each"),
 )
 _TERRITORY = re.compile(
-    r"[\"“”']?\bterritory[\"“”']?\)?\s*(?:[:|]|(?:shall\s+)?(?:means?|be|is|are|includes?|consists?\s+of|comprises?|covers?))\s*[:|]?\s*(?P<is>[^.;\n|]{2,140})|"
-    r"\b(?P<world>(?:throughout|in\s+all\s+(?:countries|territories)\s+of)\s+the\s+(?:world|universe)|worldwide|the\s+entire\s+world)\b|"
+    r"[\"“”']?\bterritory[\"“”']?\)?\s*(?:[:|]|(?:shall\s+)?(?:means?|be|is|are|includes?|consists?\s+of|comprises?|"
+    r"covers?))\s*[:|]?\s*(?P<is>[^.;\n|]{2,140})|"
+    r"\b(?P<world>(?:throughout|in\s+all\s+(?:countries|territories)\s+of)\s+the\s+(?:world|universe)|worldwide|"
+    r"the\s+entire\s+world)\b|"
     r"\b(?:in|throughout|for)\s+the\s+territor(?:y|ies)\s+of\s+(?P<of>[^.;\n|(]{2,100})",
     re.IGNORECASE,
 )

@@ -11,13 +11,13 @@ from sqlmodel import Session, col, or_, select
 from app.models import READY, Document, DocumentInsight
 from app.principal import Principal
 from app.services.document_access import DocumentAccess
+from app.services.insight.contracts import questions
 from app.services.insight.contradictions import Contradiction, Paper, contradictions
 from app.services.insight.dates import ENDS, NAMED
 from app.services.insight.dates_service import dates_of
 from app.services.insight.days import spoken
 from app.services.insight.kinds import CONTRACTS, GUIDE, OTHER, SPLITS, label_of
 from app.services.insight.places import Passages
-from app.services.insight.reading import questions
 from app.services.insight.shapes import ClausePublic, FactPublic, InsightPublic, OtherPlace, WarningPublic
 
 MOST_COMPARED = 100  # other documents, the newest first
@@ -38,7 +38,8 @@ class InsightService(DocumentAccess):
                 told.warnings += _disagreements(session, document, row)
             if principal.user_id == document.user_id:
                 told.dates = dates_of(session, principal, document.id)
-            reads = sorted({one.chunk_id for one in (*told.facts, *told.clauses) if one.chunk_id})
+            shown: list[FactPublic | ClausePublic] = [*told.facts, *told.clauses]
+            reads = sorted({one.chunk_id for one in shown if one.chunk_id})
             self._audit.record(
                 session, principal, "document.insight", object_id=document.id,
                 reads=[{"document_id": document.id, "chunk_ids": reads}] if row else [],

@@ -36,38 +36,55 @@ _DEED = r"\W+(?:agreement|contract|deal|term\s+sheet|deal\s+memo|memo)"
 KINDS: tuple[Kind, ...] = (
     _kind(SPLITS, "Split sheet", r"split\W?sheets?|songwriter\W+splits?|splits?\W+agreement|writers?\W+splits?|split\W+letter",
           r"writer\W+share|publisher\W+share|ipi|co-?writers?|percentage\s+of\s+ownership"),
-    _kind("management", "Management agreement", rf"(?:artist\W+|personal\W+)?manage(?:ment|r){_DEED}", r"the\s+manager|commission|sunset"),
-    _kind("publishing", "Publishing agreement", rf"(?:co-?|music\W+)?(?:publishing|administration|songwriter){_DEED}|writer\W+agreement",
+    _kind("management", "Management agreement", rf"(?:artist\W+|personal\W+)?manage(?:ment|r){_DEED}", r"the\s+manager|"
+          r"commission|sunset"),
+    _kind("publishing", "Publishing agreement", rf"(?:co-?|music\W+)?(?:publishing|administration|songwriter){_DEED}|"
+          rf"writer\W+agreement",
           r"the\s+publisher|compositions?|mechanical\s+royalt\w+|performing\s+rights?"),
     _kind("producer", "Producer agreement", rf"(?:producer|production|mixing|mixer|beat\W+(?:lease|licen[cs]e|purchase)){_DEED}|"
           r"beat\W+(?:lease|licen[cs]e)", r"the\s+producer|beats?|producer\s+royalt\w+|points?\s+of\s+the\s+net"),
-    _kind("sync", "Sync licence", rf"sync(?:hroni[sz]ation)?\W+(?:use\W+|rights?\W+)?(?:licen[cs]e|license|quote\s+request)(?:{_DEED})?|"
+    _kind("sync", "Sync licence", rf"sync(?:hroni[sz]ation)?\W+(?:use\W+|rights?\W+)?(?:licen[cs]e|license|"
+          rf"quote\s+request)(?:{_DEED})?|"
           rf"master\W+use\W+licen[cs]e|sync{_DEED}", r"synchroni[sz]ation|audiovisual|scene|master\s+use"),
     _kind("distribution", "Distribution agreement", rf"(?:digital\W+|music\W+)?distribut(?:ion|or){_DEED}|label\W+services{_DEED}",
           r"the\s+distributor|stores|digital\s+service\s+providers"),
     _kind("recording", "Recording agreement", rf"(?:exclusive\W+)?(?:recording|record|artist|label|licen[cs]e\W+of\W+masters?){_DEED}|"
           r"master\W+licen[cs]e(?:\W+agreement)?", r"the\s+(?:label|company)|masters?|records?|recoup\w*|delivery\s+commitment"),
-    _kind("live", "Live performance agreement", rf"(?:live\W+|performance|booking|concert|gig|engagement|artist\W+booking|agency){_DEED}",
+    _kind("live", "Live performance agreement", rf"(?:live\W+|performance|booking|concert|gig|engagement|artist\W+booking|"
+          rf"agency){_DEED}",
           r"the\s+(?:promoter|purchaser|venue|agent)|set\s+length|sound\s?check|guarantee"),
-    _kind("collaboration", "Collaboration agreement", rf"(?:collaboration|band|partnership|inter-?band|joint\W+venture|feature|featured\W+"
-          rf"artist|remix|work\W+for\W+hire|session\W+musician|side\W?artist){_DEED}", r"collaborators?|band\s+members?|work\s+made\s+for\s+hire"),
-    _kind(CONTRACT, "Contract", r"(?:\w+\W+)?(?:agreement|contract)|terms\s+and\s+conditions|nda|memorandum\s+of\s+understanding|licen[cs]e",
-          r"hereby|hereto|herein|thereof|whereas|witnesseth|in\s+witness\s+whereof|party|parties|governing\s+law|terminat\w+|indemnif\w+|"
+    _kind("collaboration", "Collaboration agreement", rf"(?:collaboration|band|partnership|inter-?band|joint\W+venture|feature|"
+          rf"featured\W+"
+          rf"artist|remix|work\W+for\W+hire|session\W+musician|side\W?artist){_DEED}", r"collaborators?|band\s+members?|"
+          r"work\s+made\s+for\s+hire"),
+    _kind(CONTRACT, "Contract", r"(?:\w+\W+)?(?:agreement|contract)|terms\s+and\s+conditions|nda|"
+          r"memorandum\s+of\s+understanding|licen[cs]e",
+          r"hereby|hereto|herein|thereof|whereas|witnesseth|in\s+witness\s+whereof|party|parties|governing\s+law|terminat\w+|"
+          r"indemnif\w+|"
           r"this\s+agreement|undersigned"),
     _kind("royalty_statement", "Royalty statement", r"(?:royalt(?:y|ies)|sales|streaming|earnings|accounting|payment|distribution)\W+"
-          r"(?:statements?|reports?)|statement\s+of\s+(?:account|royalties)", r"units|streams|net\s+(?:revenue|amount|euros|usd)|royalt\w+\s+payable|"
+          r"(?:statements?|reports?)|statement\s+of\s+(?:account|royalties)", r"units|streams|net\s+(?:revenue|amount|euros|"
+          r"usd)|royalt\w+\s+payable|"
           r"isrc|dsp|territory|period"),
-    _kind("invoice", "Invoice", r"(?:pro\W?forma\W+)?invoice|bill\s+for\s+services", r"invoice\s+(?:no|number|date)|amount\s+due|vat|subtotal|iban|bill\s+to"),
-    _kind("quote", "Quote or budget", r"(?:price\W+)?quot(?:e|ation)|estimate|budget|price\s+list|rate\s+card", r"line\s+item|per\s+(?:day|hour|song|track)|total"),
+    _kind("invoice", "Invoice", r"(?:pro\W?forma\W+)?invoice|bill\s+for\s+services", r"invoice\s+(?:no|number|date)|"
+          r"amount\s+due|vat|subtotal|iban|bill\s+to"),
+    _kind("quote", "Quote or budget", r"(?:price\W+)?quot(?:e|ation)|estimate|budget|price\s+list|rate\s+card", r"line\s+item|"
+          r"per\s+(?:day|hour|song|track)|total"),
     _kind("lyrics", "Lyrics", r"lyrics?|song\W?text", r"verse(?:\s+\d)?|chorus|bridge|pre-?chorus|outro|refrain"),
-    _kind("press_release", "Press release", r"press\W+release|for\s+immediate\s+release|media\s+release", r"press\s+contact|announces?|out\s+now|for\s+fans\s+of"),
-    _kind("press_kit", "Press kit", r"(?:electronic\W+)?press\W?kit|epk|one\W?sheet", r"reviews?|press\s+quotes?|downloads?|photos?|booking\s+contact"),
-    _kind("bio", "Biography", r"bio(?:graphy)?|about\s+the\s+(?:artist|band)", r"debut|born\s+in|raised|critics|toured|influences|reviewers"),
-    _kind("rider", "Rider", r"(?:technical|tech|hospitality|stage)\W+rider|rider|stage\W?plot|input\s+list", r"di\s+box(?:es)?|monitors?|backline|dressing\s+room|foh"),
+    _kind("press_release", "Press release", r"press\W+release|for\s+immediate\s+release|media\s+release", r"press\s+contact|"
+          r"announces?|out\s+now|for\s+fans\s+of"),
+    _kind("press_kit", "Press kit", r"(?:electronic\W+)?press\W?kit|epk|one\W?sheet", r"reviews?|press\s+quotes?|downloads?|"
+          r"photos?|booking\s+contact"),
+    _kind("bio", "Biography", r"bio(?:graphy)?|about\s+the\s+(?:artist|band)", r"debut|born\s+in|raised|critics|toured|"
+          r"influences|reviewers"),
+    _kind("rider", "Rider", r"(?:technical|tech|hospitality|stage)\W+rider|rider|stage\W?plot|input\s+list", r"di\s+box(?:es)?|"
+          r"monitors?|backline|dressing\s+room|foh"),
     _kind("set_list", "Set list", r"set\W?list", r"encore|set\s+length"),
-    _kind("plan", "Plan or notes", r"(?:release|marketing|rollout|campaign|tour|business|action)\W+(?:plan|strategy|schedule|calendar|timeline)|"
+    _kind("plan", "Plan or notes", r"(?:release|marketing|rollout|campaign|tour|business|action)\W+(?:plan|strategy|schedule|"
+          r"calendar|timeline)|"
           r"meeting\W+(?:notes|minutes)|minutes|to\W?do", r"deadline|milestone|next\s+steps?|budget"),
-    _kind("letter", "Letter or e-mail", r"(?:e-?mail|letter|correspondence)(?:\s+(?:to|from|with))?", r"dear|kind\s+regards|best\s+wishes|sincerely|subject"),
+    _kind("letter", "Letter or e-mail", r"(?:e-?mail|letter|correspondence)(?:\s+(?:to|from|with))?", r"dear|kind\s+regards|"
+          r"best\s+wishes|sincerely|subject"),
 )  # fmt: skip
 LABELS = {kind.id: kind.label for kind in KINDS} | {GUIDE: "Industry guide", OTHER: "Other document", "table": "Table"}
 CONTRACTS = frozenset("management publishing producer sync distribution recording live collaboration contract".split())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlalchemy import select
+from sqlmodel import Session, col
 
 from app.models import Chunk, Document
 
@@ -22,12 +23,12 @@ class Passages:
 
     def __init__(self, session: Session, document_ids: Iterable[str]) -> None:
         query = (
-            select(Chunk.document_id, Chunk.id, Chunk.page, Chunk.start, Chunk.end)
+            select(*(col(one) for one in (Chunk.document_id, Chunk.id, Chunk.page, Chunk.start, Chunk.end)))
             .join(Document, col(Document.id) == col(Chunk.document_id))
             .where(col(Chunk.document_id).in_(set(document_ids)), col(Chunk.version) == col(Document.version))
         )
         self._of: dict[str, list[At]] = {}
-        for document_id, *at in session.exec(query.order_by(col(Chunk.number))).all():
+        for document_id, *at in session.execute(query.order_by(col(Chunk.number))).all():
             self._of.setdefault(document_id, []).append(At(*at))
 
     def holding(self, document_id: str | None, page: object, start: object, end: object) -> str | None:

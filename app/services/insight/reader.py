@@ -76,7 +76,7 @@ def propose(session: Session, document: Document, facts: list[dict[str, object]]
     wanted = {str(fact["key"]): fact for fact in facts if fact["kind"] == "date" and fact["day"]}
     mine = col(ImportantDate.document_id) == document.id
     session.execute(
-        delete(ImportantDate).where(mine, ImportantDate.status == PROPOSED, col(ImportantDate.key).not_in(wanted))
+        delete(ImportantDate).where(mine, col(ImportantDate.status) == PROPOSED, col(ImportantDate.key).not_in(wanted))
     )
     session.execute(update(ImportantDate).where(mine).values(user_id=document.user_id, artist_id=document.artist_id))
     known = set(session.exec(select(ImportantDate.key).where(mine)).all())

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from app.llm_client import LanguageModel
+from app.services.insight.contracts import checklist, limits
 from app.services.insight.dates import ENDS, Dated, Dates, find_dates
-from app.services.insight.days import spoken
+from app.services.insight.days import moved, spans, spoken
 from app.services.insight.facts import Fact, find_facts
 from app.services.insight.kinds import CONTRACTS, DATED, GUIDE, SPLITS, kind_of
-from app.services.insight.page_texts import PageText
+from app.services.insight.page_texts import PageText, Place
 from app.services.insight.splits import find_splits
 
 STAMP = "1"  # of these rules: another one has every document read again
@@ -44,10 +44,24 @@ def read(document_id: str, title: str, suffix: str, kb: str, pages: Sequence[Pag
         facts += [fact.as_json() for fact in sheet.facts]
         warnings += sheet.warnings
     if kind in CONTRACTS:
-        clauses = [clause.as_json() for clause in find_clauses(pages)]
+        clauses = checklist(pages)
         end = next((one.day for one in dates.dates if one.label == ENDS and one.day), None)
-        facts += contract_terms(pages, end)
+        terms = limits(pages, end)
+        facts += [*terms, *(date_fact(document_id, one) for one in sunsets(terms, end))]
     return Reading(kind, facts[:MOST_FACTS], clauses, warnings)
+
+
+def sunsets(terms: Sequence[dict[str, Any]], end: date | None) -> list[Dated]:
+    """When the commission that goes on after the end stops, where the end has a day."""
+    found = []
+    for one in terms:
+        length = next((span for span, _, _ in spans(one["value"])), None) if one["kind"] == "sunset_period" else None
+        day = moved(end, length, 1) if end and length else None
+        if day is not None and end is not None and length is not None:
+            place = Place(one["page"], one["start"], one["end"], one["quote"])
+            rule = f"{length.words} after the end of the term, {spoken(end)}"
+            found.append(Dated("Commission after the term ends", day, place, one["value"], rule))
+    return found
 
 
 def date_fact(document_id: str, one: Dated, by: str = "rules") -> dict[str, Any]:
@@ -75,39 +89,3 @@ def ends_apart(apart: tuple[Dated, Dated]) -> dict[str, Any]:
         "end": stated.place.end,
         "quote": stated.place.quote,
     }
-
-
-try:
-    from app.services.insight.clauses import find_clauses
-    from app.services.insight.terms import contract_terms
-except ImportError:  # until both branches are one
-
-    def find_clauses(pages: Sequence[Any]) -> list[Any]:
-        return []
-
-    def contract_terms(pages: Sequence[Any], ends: date | None = None) -> list[dict[str, Any]]:
-        return []
-
-
-async def add_clauses(
-    model: LanguageModel, pages: Sequence[PageText], clauses: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The checklist with what the model points to beyond it."""
-    try:
-        from app.services.insight import clause_model
-        from app.services.insight.clauses import Clause
-    except ImportError:  # as above
-        return clauses
-    names = {field.name for field in fields(Clause)} - {"more"}
-    rows = [Clause(**{name: one[name] for name in names if name in one}) for one in clauses]
-    found = await clause_model.add_clauses(model, pages, rows)
-    return [old if old["found"] else new.as_json() for old, new in zip(clauses, found, strict=True)]
-
-
-def questions(clauses: Sequence[dict[str, Any]], kind: str) -> list[str]:
-    """What to ask a lawyer: about what was not found, and about words that leave things open."""
-    try:
-        from app.services.insight.questions import questions_of
-    except ImportError:  # as above
-        return []
-    return list(questions_of(clauses, kind))

@@ -14,12 +14,13 @@ from app.config import InsightSettings
 from app.db import Database
 from app.errors import AppError
 from app.models import READY, Document, DocumentInsight
+from app.services.insight.contracts import more_clauses
 from app.services.insight.dates import NAMED, Dated
 from app.services.insight.kinds import CONTRACTS, GUIDE
 from app.services.insight.model import more_facts
 from app.services.insight.page_texts import PageText, page_texts
 from app.services.insight.reader import propose
-from app.services.insight.reading import MOST_FACTS, STAMP, add_clauses, date_fact
+from app.services.insight.reading import MOST_FACTS, STAMP, date_fact
 from app.services.model_slot import ModelSlot
 from app.services.usage import Grant, record
 
@@ -98,7 +99,7 @@ class SecondReading:
             found = await more_facts(grant.model, pages, row.facts, self._settings.model_chars)
             clauses = row.clauses
             if row.kind in CONTRACTS and clauses:
-                clauses = await add_clauses(grant.model, pages, clauses)
+                clauses = await more_clauses(grant.model, pages, clauses)
         finally:
             self._asking = None
         facts = [date_fact(document.id, one, "model") if isinstance(one, Dated) else one.as_json() for one in found]

@@ -20,15 +20,18 @@ _HEAD_NAME = re.compile(
     r"\b(?:names?|writers?|composers?|contributors?|parties|party|artists?|producers?|who)\b", re.IGNORECASE
 )
 _HEAD_SIGNED = re.compile(r"\b(?:sign\w*|initials?)\b", re.IGNORECASE)
-_NO_NAME = re.compile(r"^(?:total|sum|all|together|song|title|date|share|split|percentage|ownership|writers?|publishers?|signature|signed|name|"
+_NO_NAME = re.compile(r"^(?:total|sum|all|together|song|title|date|share|split|percentage|ownership|writers?|publishers?|"
+r"signature|signed|name|"
                       r"role|email|pro|ipi)\b", re.IGNORECASE)  # fmt: skip
 _LINE = re.compile(
     rf"^[\s*•\-#>\d.)]*(?P<name>[^\W\d_][^\n:|%]{{1,70}}?)\s*(?:[:–—=|-]|\.{{2,}}|\s)\s*{_PERCENT}", re.IGNORECASE
 )
 _OWNS = re.compile(
-    rf"(?P<name>[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){{0,3}})\s+(?:owns|receives|gets|holds|has|takes|controls)\s+(?:a\s+share\s+of\s+)?{_PERCENT}"
+    rf"(?P<name>[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){{0,3}})\s+(?:owns|receives|gets|holds|has|takes|"
+    rf"controls)\s+(?:a\s+share\s+of\s+)?{_PERCENT}"
 )
-_FIELD = re.compile(r"^[\s*•\-#|]*(?P<label>(?:legal\s+|full\s+|stage\s+)?name|(?:co-?)?(?:song)?writer|composer|contributor|producer|party)"
+_FIELD = re.compile(r"^[\s*•\-#|]*(?P<label>(?:legal\s+|full\s+|stage\s+)?name|(?:co-?)?(?:song)?writer|composer|contributor|"
+r"producer|party)"
                     r"(?:\s*(?:#?\d{1,2}|[A-H]))?[\s*]*[:|]\s*(?P<name>[^\n|]{2,80})", re.IGNORECASE)  # fmt: skip
 _SHARE_FIELD = re.compile(
     r"^[\s*•\-#|]*(?:[\w'’/]+\s+){0,3}?(?:share|split|percentage|ownership|%)(?:\s+of\s+[\w\s]{1,30})?\s*(?:\(%\))?[\s*]*[:|]\s*"

@@ -41,7 +41,10 @@ def test_every_quote_is_an_exact_part_of_its_page() -> None:
 
 
 def test_without_a_named_end_it_follows_from_the_term() -> None:
-    text = "This agreement is dated as of 15 April 2026. The initial term of this Agreement shall be for a period of eighteen (18) months."
+    text = (
+        "This agreement is dated as of 15 April 2026. "
+        "The initial term of this Agreement shall be for a period of eighteen (18) months."
+    )
     assert days(text) == {(AGREED, "2026-04-15"), (ENDS, "2027-10-14")}
     assert told(text)[ENDS].rule == "18 months from 15 April 2026, its last day"
 

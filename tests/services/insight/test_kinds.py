@@ -23,7 +23,7 @@ from tests.services.insight.texts import MANAGEMENT, pages
         ("Deal", "Digital distribution agreement with a distributor and stores.", "distribution"),
         ("Deal", "Live performance agreement. The promoter pays a guarantee.", "live"),
         ("Deal", "COLLABORATION AGREEMENT between two bands.", "collaboration"),
-        ("Paper", "WHEREAS the parties hereto agree, this Agreement is subject to its governing law, and termination follows.", "contract"),
+        ("Paper", "WHEREAS the parties hereto agree, this Agreement is subject to its governing law, and terminates.", "contract"),
         ("Night Bus splits", "Songwriter split sheet\nLyricist: 50 %", "split_sheet"),
         ("Royalty statement Q2", "Song | Streams | Net euros", "royalty_statement"),
         ("Scan 4", "INVOICE\nInvoice number 17\nAmount due: 300 euros", "invoice"),
@@ -40,7 +40,10 @@ def test_kinds(title: str, text: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("file", "kind"),
-    [("management-agreement.md", "management"), ("royalty-statement.csv", "royalty_statement"), ("artist-bio.md", "bio"), ("lyrics.txt", "lyrics")],
+    [
+        ("management-agreement.md", "management"), ("royalty-statement.csv", "royalty_statement"), ("artist-bio.md", "bio"),
+        ("lyrics.txt", "lyrics"),
+    ],
 )  # fmt: skip
 def test_the_samples(file: str, kind: str) -> None:
     path = Path(SAMPLES_DIR, file)

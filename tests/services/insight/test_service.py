@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -12,10 +11,11 @@ import pytest
 from sqlmodel import select
 
 from app.errors import NotFound
-from app.models import AuditEvent, DocumentInsight, ImportantDate
+from app.models import KB, AuditEvent, DocumentInsight, ImportantDate
 from app.principal import Principal, local_operator
 from app.services.insight import reader as reader_module
 from app.services.insight.kinds import GUIDE
+from app.services.insight.reading import STAMP, read
 from app.services.insight.shapes import InsightPublic
 from app.services.services import Services
 from tests.services.insight.texts import MANAGEMENT
@@ -32,7 +32,7 @@ class Desk:
             pass
 
     def add(
-        self, text: str = MANAGEMENT, title: str = "Deal", artist_id: str | None = None, kb: str = "personal"
+        self, text: str = MANAGEMENT, title: str = "Deal", artist_id: str | None = None, kb: KB = "personal"
     ) -> str:
         source = io.BytesIO(f"{text}\n{uuid.uuid4()}".encode())
         kept = self.services.documents.receive(
@@ -40,7 +40,7 @@ class Desk:
             kb=kb,
             filename=f"{title}.txt",
             source=source,
-            artist_id=artist_id,  # type: ignore[arg-type]
+            artist_id=artist_id,
         )
         self.work()
         return str(kept.id)
@@ -54,9 +54,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(services: Services) -> Iterator[Desk]:
+def desk(services: Services) -> Desk:
     user = services.users.add(f"{uuid.uuid4().hex}@example.com", "three chords and the truth")
-    yield Desk(services, local_operator(user.id))
+    return Desk(services, local_operator(user.id))
 
 
 FUTURE = MANAGEMENT.replace("29 February 2028", "30 June 2090").replace("for two years from its date and", "and")
@@ -93,7 +93,7 @@ def test_what_was_confirmed_or_put_away_stays_when_the_document_is_read_again(de
         session.get_one(DocumentInsight, document_id).stamp = "0.rules"  # as other rules left it
     desk.work()
     with desk.services.db.reading() as session:
-        assert session.get_one(DocumentInsight, document_id).stamp.startswith(reader_module.STAMP)
+        assert session.get_one(DocumentInsight, document_id).stamp.startswith(STAMP)
     assert desk.dates() == {"Ends": (end.day, "accepted"), "Last day to give notice": (notice.day, "declined")}
 
 
@@ -119,7 +119,7 @@ def test_past_days_and_days_without_a_meaning_are_told_and_not_proposed(desk: De
 
 
 def test_whatever_goes_wrong_with_one_document_the_next_is_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    reading = reader_module.read
+    reading = read
 
     def trips(document_id: str, title: str, *rest: object) -> object:
         if title == "Bad":
@@ -135,7 +135,7 @@ def test_whatever_goes_wrong_with_one_document_the_next_is_read(desk: Desk, monk
 
 
 def test_nothing_is_written_of_a_document_that_changed_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    reading = reader_module.read
+    reading = read
     kept = desk.services.documents.note(desk.me, "Deal", FUTURE)
     desk.services.ingestion.run_all()
 
