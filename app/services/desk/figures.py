@@ -242,7 +242,7 @@ def _with_unit(text: str, figure: Figure) -> Figure:
         return figure
     if percent := _PERCENT.match(text, figure.end):
         return Figure(figure.start, percent.end(), tuple(("percent", value) for _, value in figure.keys))
-    before = _BEFORE.search(text[: figure.start][-6:])
+    before = _BEFORE.search(text[max(0, figure.start - 6) : figure.start])
     after = None if before else _AFTER.match(text, figure.end)
     beside = before or after
     if beside is not None:
