@@ -65,7 +65,10 @@ def read_date(match: re.Match[str]) -> list[Day]:
 def read_month(match: re.Match[str], text: str) -> int | None:
     """The month that a capitalised word names, where it is not another word at the beginning of a sentence."""
     word = match["month"]
-    if not word[0].isupper() or (word.lower() in _WORDS_TOO and _OPENS.search(text[: match.start()])):
+    if not word[0].isupper() or (
+        word.lower() in _WORDS_TOO
+        and _OPENS.search(f"{'.' if match.start() < 40 else '_'}{text[max(0, match.start() - 40) : match.start()]}")
+    ):
         return None
     return MONTHS[word.lower()]
 

@@ -57,6 +57,10 @@ class Known:
             found |= {plain(line) for line in lines if len(line.split()) <= SHORT_VALUE_WORDS}
         return found
 
+    @cached_property
+    def compact(self) -> set[str]:
+        return {one.replace(" ", "") for one in self.whole}
+
     def has_figure(self, figure: Figure) -> bool:
         return any(self._has_key(key) for key in figure.keys) or (
             bool(figure.parts) and all(self._has_key(key) for key in figure.parts)
@@ -104,7 +108,7 @@ class Known:
         if any(self.has_words(one) for one in _forms(name)):
             return True
         compact = name.replace(" ", "")
-        if len(compact) > 3 and any(compact == one.replace(" ", "") for one in self.whole):
+        if len(compact) > 3 and compact in self.compact:
             return True
         return alone and any(self.has_words(place) for place in DEMONYMS.get(name, ()))
 
@@ -112,12 +116,18 @@ class Known:
         bare = re.sub(r"^(?:https?://)?(?:www\.)?|[/.,;:!?)]+$", "", link.lower())
         return bool(bare) and bare in self.links
 
-    def shares_words(self, words: Sequence[str]) -> bool:
-        """A run of `SHARED_WORDS` of these words stands here."""
-        return any(
-            self.has_words(" ".join(words[place : place + SHARED_WORDS]))
-            for place in range(len(words) - SHARED_WORDS + 1)
-        )
+    @cached_property
+    def rows(self) -> set[tuple[str, ...]]:
+        return rows_of(self.plain.replace(" | ", " ").split())
+
+    def shares_words(self, rows: set[tuple[str, ...]]) -> bool:
+        """One of these rows of `SHARED_WORDS` words stands here."""
+        return not self.rows.isdisjoint(rows)
+
+
+def rows_of(words: Sequence[str]) -> set[tuple[str, ...]]:
+    """Every `SHARED_WORDS` words in a row."""
+    return {tuple(words[place : place + SHARED_WORDS]) for place in range(len(words) - SHARED_WORDS + 1)}
 
 
 def pieces(run: Run) -> list[Run]:

@@ -106,7 +106,9 @@ def fill(facts: Facts) -> tuple[str, list[str]]:
     """The kind's template with what is known in its places and "[to confirm]" in the others, and for each such mark what is
     missing there. A line that begins with "? " is left out when something in it is not known.
     """
-    slots, lines, missing = facts.slots(), [], []
+    slots = facts.slots()
+    lines: list[str] = []
+    missing: list[str] = []
     for line in facts.kind.template.rstrip().split("\n"):
         if line.startswith("? "):
             if not all(slots[name] for name in SLOT.findall(line)):

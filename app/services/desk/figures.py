@@ -90,7 +90,11 @@ _ORDINAL = re.compile(
     rf"(?=(?:\s+[a-z-]+)?\s+(?:{'|'.join(_WORKS)})s?\b))(?!\w)",
     re.IGNORECASE,
 )
-_VAGUE = re.compile(r"\b(?:dozens|hundreds|thousands|millions|billions)\b", re.IGNORECASE)
+_VAGUE = re.compile(
+    r"\b(?:dozens|hundreds|thousands|millions|billions|(?:a|one|two)[- ]thirds?(?=\s+(?:of|more|less|up|down|each)\b|[.,;:!?]|$)"
+    r"|(?:a|one|three)[- ]quarters?(?=\s+(?:of|more|less|each)\b|[.,;:!?]|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
 _PERCENT = re.compile(r"\s?(?:%|percent\b|per\s+cent\b|pct\b|prozent\b|pour\s+cent\b|por\s+ciento\b)", re.IGNORECASE)
 _BEFORE = re.compile(rf"(?:{_SIGNS}|(?<![^\W\d_])(?:{_CODES}))\s?$", re.IGNORECASE)
 _AFTER = re.compile(rf"\s?(?:{_SIGNS}(?!\d)|(?:{_CODES})(?![^\W\d_]))", re.IGNORECASE)
@@ -242,7 +246,7 @@ def _with_unit(text: str, figure: Figure) -> Figure:
         return figure
     if percent := _PERCENT.match(text, figure.end):
         return Figure(figure.start, percent.end(), tuple(("percent", value) for _, value in figure.keys))
-    before = _BEFORE.search(text[: figure.start][-6:])
+    before = _BEFORE.search(text[max(0, figure.start - 6) : figure.start])
     after = None if before else _AFTER.match(text, figure.end)
     beside = before or after
     if beside is not None:

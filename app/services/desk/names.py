@@ -22,6 +22,7 @@ _FORMAT = re.compile(
 _GREETING = re.compile(r"^\W*(?:dear|hi|hello|hey|greetings|good (?:morning|day|afternoon|evening))\s+$", re.IGNORECASE)
 HEADING_SHARE = 0.6  # of the longer words of a line are capitalised: a heading, in which capitals mean nothing
 LONGEST_HEADING = 14  # words
+WINDOW = 60  # characters before a word that tell whether it begins a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +54,35 @@ def runs(text: str, taken: Sequence[tuple[int, int]] = (), *, nouns: bool = Fals
     `nouns`: in this language every noun is capitalised (German), so that one word alone is no sign of a name.
     """
     found: list[Run] = []
-    start = 0
-    for line in re.split(r"(\n)", text):
-        if line.strip():
-            free = [(a - start, b - start) for a, b in taken if a < start + len(line) and b > start]
-            found += [_moved(run, start) for run in _of_line(line, free, nouns)]
-        start += len(line)
+    start, places = 0, sorted(taken)
+    for line in text.split("\n"):
+        end = start + len(line)
+        while places and places[0][1] <= start:
+            places.pop(0)
+        inside: list[tuple[int, int]] = []
+        for a, b in places:
+            if a >= end:
+                break
+            inside.append((a - start, b - start))
+        found += [_moved(run, start) for run in _of_line(line, inside, nouns)]
+        start = end + 1
     return found
 
 
 def tokens(line: str, taken: Sequence[tuple[int, int]] = ()) -> list[Token]:
     """Its words with what their capitals mean."""
-    words = [
-        match for match in _TOKEN.finditer(line) if not any(a < match.end() and match.start() < b for a, b in taken)
-    ]
+    free = bytearray(b"\1") * len(line)
+    for a, b in taken:
+        free[max(0, a) : b] = bytes(len(free[max(0, a) : b]))
+    words = [match for match in _TOKEN.finditer(line) if all(free[match.start() : match.end()])]
     heading = _is_heading(line)
     made = []
     for match in words:
         word = match[0]
-        before = line[: match.start()]
+        # A window is enough, and a line of any length stays cheap; the sign keeps its edge from looking like the line's.
+        before = (
+            line[: match.start()] if match.start() < WINDOW else f"\0{line[match.start() - WINDOW : match.start()]}"
+        )
         opening = bool(_OPENING.search(before)) and not _ABBREVIATION.search(before)
         made.append(Token(match.start(), match.end(), word, _is_name(word, before, opening, heading), opening))
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -25,7 +26,7 @@ NO_MODEL = (
 NOT_NOW = "{why} This is the template to fill in, with what is known of you in its places."
 OPINION = "This is opinion, not fact."
 SUGGESTED = 4  # passages beside a template
-LONGEST = 40_000  # characters a model may write
+LONGEST = 20_000  # characters a model may write
 _FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 
 
@@ -55,7 +56,8 @@ async def write(facts: Facts, sources: Sequence[Source], grant: Grant) -> Writte
     except AppError as error:  # half a text is no text to work on: the template is
         logger.bind(code=error.code).warning("draft written without the language model")
         return template(facts, sources, NOT_NOW.format(why=f"The language model did not write it ({error.sentence})"))
-    return checked(facts, sources, "".join(parts))
+    # Off the event loop: a long text takes some hundredths of a second, an absurd one seconds.
+    return await asyncio.to_thread(checked, facts, sources, "".join(parts))
 
 
 def checked(facts: Facts, sources: Sequence[Source], said: str) -> Written:
