@@ -14,6 +14,7 @@ from app.services.growth import GrowthCreate, Line
 from app.ui.growth import Chosen, choice_html, chosen, named, sentence, text_html
 from app.ui.plots import MOST_POINTS, of_growth, reach, thinned
 from tests.api.conftest import Api
+from tests.ui.axe import grave
 from tests.ui.chromium import DESKTOP, PHONE, Visitor
 from tests.ui.conftest import Visit
 
@@ -106,6 +107,7 @@ def test_a_table_is_seen_before_it_is_kept(site: Api, visitor: Visit, size: tupl
     expect(form).to_contain_text("2026-02-01 My shop income 1.50 EUR")
     expect(form.get_by_role("combobox", name="Platform")).to_be_focused()
     assert not someone.scrolls_sideways()
+    assert grave(page) == []
     form.get_by_role("button", name="Keep 2 figures").click()
     section = part.get_by_role("region", name="Import a table")
     expect(section).to_contain_text("Kept 2 figures; 1 row had something that cannot be kept.")
