@@ -4,12 +4,12 @@
   const PAGE = 20;
   const NAMES = { day: "growth-day", value: "growth-value", currency: "growth-currency", platform: "growth-platform" };
 
-  let show = () => {}; // asks for the plot anew
+  let show = () => {}; // asks for the plot anew, of the kind of a figure if one is given
   const chosen = () => Object.fromEntries(new FormData(document.querySelector("#growth-choice form") ?? undefined));
 
   // Gradio draws the choice anew with each answer: the field that had the focus gets it back.
   const growthChoice = (element, trigger) => {
-    show = () => trigger("click", chosen());
+    show = (figure) => trigger("click", { ...chosen(), ...(figure && { metric: `${figure.metric} ${figure.currency}`.trim() }) });
     let focused = "";
     element.addEventListener("change", (event) => {
       focused = event.target.name;
@@ -91,7 +91,7 @@
       say(said, `${editing ? "Changed" : "Kept"}: ${words(answer.body)}.`, "good");
       rest();
       at("value").focus();
-      changed();
+      changed(answer.body);
     });
 
     at("day").value = today();
@@ -136,7 +136,7 @@
         item.remove();
         say(said, list.children.length ? "Deleted." : "You keep no figures.");
         (following?.querySelector("button") ?? root.querySelector("[data-open=growth-list]")).focus();
-        changed(false);
+        changed();
       };
       const acts = make("div", { class: "actions" }, button("Change", about, () => edit(figure)), button("Delete", about, remove));
       const item = make("li", { class: "person" }, what, acts);
@@ -169,10 +169,8 @@
   const growthForms = (root) => {
     let load = () => {};
     const isOpen = (id) => !root.querySelector(`#${id}`).hidden;
-    const changed = (listed = true) => {
-      show();
-      if (listed && isOpen("growth-list")) load();
-    };
+    // `figure`: what was kept last, which is shown then.
+    const changed = (figure) => show(figure);
     const edit = entry(root, changed);
     load = kept(root, changed, edit);
     window.aim.growthImport(root.querySelector("#growth-import"), changed);

@@ -34,6 +34,8 @@ PLATFORMS = (
     "Instagram", "TikTok", "Facebook", "Twitch", "Beatport", "Shop", "Live",
 )  # fmt: skip
 CURRENCIES = ("EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CAD", "AUD", "JPY")
+# Hides the plot by style: one that Gradio takes away while it is being drawn breaks its script.
+UNDRAWN = '<span class="undrawn" hidden></span>'
 EMPTY = (
     '<p class="nothing">No figures yet. Enter listeners, followers, streams or income below, or import the table that your '
     "distributor or platform exports: they become lines over time.</p>"
@@ -69,7 +71,9 @@ def lay_out() -> GrowthPart:
 
 
 def wire(services: Services, part: GrowthPart) -> None:
-    part.choice.click(told(GrowthHandlers(services, part).grown), None, part.view, **PRIVATE)
+    # Each choice counts: by itself Gradio leaves out what comes while an answer is on its way.
+    grown = told(GrowthHandlers(services, part).grown)
+    part.choice.click(grown, None, part.view, trigger_mode="multiple", **PRIVATE)
 
 
 class GrowthHandlers:
@@ -95,17 +99,14 @@ class GrowthHandlers:
         found = self._growth.lines(principal, artist_id=artist) if artist else everything
         part = self._part
         if not everything:
-            return {part.choice: EMPTY, part.plot: gr.update(visible=False), part.text: ""}
+            return {part.choice: EMPTY, part.text: UNDRAWN}
         known = {(line.metric, line.currency) for line in everything}
         if wanted is None or (wanted.metric, wanted.currency) not in known:
             newest = max(everything, key=lambda line: line.points[-1][0])
             wanted = (wanted or Chosen("listeners"))._replace(metric=newest.metric, currency=newest.currency)
         shown = chosen(found, wanted, now().date())
-        return {
-            part.choice: choice_html(everything, wanted),
-            part.plot: of_growth(named(shown[:MOST_LINES])),
-            part.text: text_html(shown, wanted),
-        }
+        drawn = {part.plot: of_growth(named(shown[:MOST_LINES]))} if shown else {}
+        return {part.choice: choice_html(everything, wanted), part.text: text_html(shown, wanted), **drawn}
 
 
 def chosen(found: Sequence[Line], wanted: Chosen, today: date) -> list[Line]:
@@ -161,7 +162,7 @@ def _select(name: str, label: str, pairs: Sequence[tuple[str, str]], chosen: str
 def text_html(found: Sequence[Line], wanted: Chosen) -> str:
     """A sentence for each line, and the figures as a table."""
     if not found:
-        return '<p class="summary">There are no figures of this period.</p>'
+        return f'<p class="summary">There are no figures of this period.</p>{UNDRAWN}'
     items = "".join(f"<li>{sentence(name, line)}</li>" for name, line in named(found))
     left = (
         f'<p class="hint">The plot shows the {MOST_LINES} longest of {len(found)} lines.</p>'
@@ -210,7 +211,9 @@ def _forms() -> str:
     )
     day = field("growth-day", "Day", kind="date", most=10, more="required")
     value = field("growth-value", "Number", most=24, more="required inputmode=decimal autocomplete=off")
-    money = field("growth-currency", "Currency", most=3, more="autocomplete=off list=growth-currencies placeholder=EUR")
+    money = field(
+        "growth-currency", "Currency", most=3, more="autocomplete=off list=growth-currencies placeholder='such as EUR'"
+    )
     platform = field("growth-platform", "Platform", most=60, more="autocomplete=off list=growth-platforms")
     entry = f'{day}{figure}{value}<div class="currency" hidden>{money}</div>{platform}{artist}'
     return (

@@ -98,7 +98,7 @@
       const platform = make("input", { name: "platform", maxlength: 60, list: "growth-platforms", autocomplete: "off", value: settings.platform ?? "" });
       grid.append(labelled(means.includes("platform") ? "Platform, where none is named" : "Platform", platform, "import-platform"));
       if (means.includes("income") || settings.metric === "income" || means.includes("metric")) {
-        const currency = make("input", { name: "currency", maxlength: 3, list: "growth-currencies", placeholder: "EUR", autocomplete: "off", value: settings.currency ?? "" });
+        const currency = make("input", { name: "currency", maxlength: 3, list: "growth-currencies", placeholder: "such as EUR", autocomplete: "off", value: settings.currency ?? "" });
         grid.append(labelled("Currency, where none is named", currency, "import-currency"));
       }
       const artist = select("artist", [["", "All artists"]]);
@@ -165,7 +165,7 @@
       const answer = await api("POST", "/growth/import", { ...settings, csv });
       keep.disabled = false;
       if (!answer.ok) return say(said, answer.sentence, "bad");
-      const { added, replaced, unchanged, refused } = answer.body;
+      const { added, replaced, unchanged, refused, sample } = answer.body;
       const told = [`Kept ${count(added + replaced, "figure")}`];
       if (unchanged) told.push(`${unchanged} were there already`);
       if (refused) told.push(`${count(refused, "row")} had something that cannot be kept`);
@@ -174,7 +174,7 @@
       place.replaceChildren();
       say(said, `${told.join("; ")}.`, "good");
       section.querySelector("[data-paste]").focus();
-      changed();
+      changed(sample[0]);
     };
 
     file.addEventListener("change", async () => {

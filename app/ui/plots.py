@@ -31,8 +31,10 @@ SECONDS = [f"{least:g}–{most:g}" for least, most in pairwise((0, *(bound / 100
     f">{SPANS[-1] // 1000}"
 ]
 HEIGHT = 220
+MOST_POINTS = 400  # of a line: a wide screen shows no more
 
 Plot = dict[str, Any]
+Point = tuple[date, Decimal]
 
 
 def bars(x: str, y: str, elem_id: str, **more: Any) -> gr.BarPlot:
@@ -106,24 +108,24 @@ def of_weeks(weeks: Sequence[Week]) -> dict[str, Any]:
 
 
 def of_growth(found: Sequence[tuple[str, Line]]) -> dict[str, Any]:
-    """Lines by their names; the axis begins at 0 unless everything lies far above it. One figure alone is no line: it is
-    drawn as one by standing for the day before as well."""
+    """Lines by their names, each drawn through `MOST_POINTS` at most; the axis begins at 0 unless everything lies far above.
+    One figure alone is no line: it is drawn as one by standing for the day before as well."""
     rows: list[list[Any]] = []
     for name, line in found:
-        points = (
-            [(line.points[0][0] - timedelta(days=1), line.points[0][1]), *line.points]
-            if len(line.points) == 1
-            else line.points
-        )
+        points = thinned(line.points)
+        if len(points) == 1:
+            points = [(points[0][0] - timedelta(days=1), points[0][1]), *points]
         rows += [[_at(day), float(value), name] for day, value in points]
     plot = _plot("line", {"Day": "temporal", "Figure": "quantitative", "Line": "nominal"}, rows)
     colours = {name: COLOURS[place % len(COLOURS)] for place, (name, _) in enumerate(found)}
-    return gr.update(
-        value=plot,
-        y_lim=reach([value for _, line in found for _, value in line.points]),
-        color_map=colours,
-        visible=bool(rows),
-    )
+    axis = reach([value for _, line in found for _, value in line.points])
+    return gr.update(value=plot, y_lim=axis, color_map=colours, visible=True)
+
+
+def thinned(points: Sequence[Point]) -> Sequence[Point]:
+    """Every so many of them, counted from the newest."""
+    every = -(-len(points) // MOST_POINTS)
+    return points[::-1][:: every or 1][::-1]
 
 
 def reach(values: Sequence[Decimal]) -> list[float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from app.config import LLMSettings
 from app.db import Database
@@ -98,7 +98,7 @@ def test_whoever_is_no_admin_is_refused_and_every_look_is_on_record(
     db: Database, metrics: MetricsService, world: World
 ) -> None:
     with db.reading() as session:
-        last = max(session.exec(select(AuditEvent.id)).all(), default=0)
+        last = session.exec(select(func.max(AuditEvent.id))).one() or 0
     metrics.table(world.admin, "models")
     with pytest.raises(Forbidden):
         metrics.report(world.alice)

@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from app.models import READY, Conversation, Document, Message, User, now
+from app.models import DONE, READY, Conversation, Document, Message, User, now
+from app.principal import local_operator
 from app.services.analytics import AnalyticsPublic, Day
 from app.services.own_figures import times_of
 from app.services.shapes import ConversationPublic
+from app.ui import dashboard
+from app.ui.dashboard import SECTIONS
 from app.ui.dashboard_texts import conversations_html, days_html, totals_html
 from app.ui.plots import of_days, top_of
 from app.ui.status import health_html
 from tests.api.conftest import Api
+from tests.services.seeded import Said, Step, document, plan, talk
 from tests.ui.chromium import DESKTOP, PHONE
 from tests.ui.conftest import Visit
 
@@ -65,7 +69,7 @@ def test_what_happened_lately_and_the_way_to_it(site: Api, visitor: Visit, size:
     table = page.get_by_role("table", name="Activity by day")
     expect(table.get_by_role("row", name=f"{now():%d %b %Y}")).to_contain_text("3")
     expect(page.locator("#health")).to_contain_text("All is well.")
-    expect(page.get_by_role("link", name="Option letter")).to_be_visible()
+    expect(page.locator("#recent").get_by_role("link", name="Option letter")).to_be_visible()
     assert not someone.scrolls_sideways()
     page.get_by_role("link", name=title).click()
     expect(page.get_by_role("log")).to_contain_text("They have two.", timeout=20_000)
@@ -83,6 +87,61 @@ def test_somebody_new_is_told_what_to_do(visitor: Visit) -> None:
     expect(page.locator("#recent")).to_contain_text("Nothing asked yet")
     page.get_by_role("navigation", name="Quick actions").get_by_role("link", name="Add a document").click()
     expect(page.get_by_role("heading", name="Your documents")).to_be_visible()
+
+
+def test_sections_stand_in_the_order_of_the_role_and_the_keyboard_goes_that_way(
+    site: Api, visitor: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = ["growth", "recent", "system", *(one for one in SECTIONS if one not in ("growth", "recent", "system"))]
+    monkeypatch.setattr(dashboard, "_order", lambda *_: order)
+    page = visitor().open("dashboard")
+    expect(page.locator("#dashboard-parts > .part").first).to_have_id("part-growth", timeout=20_000)
+    found = page.eval_on_selector_all("#dashboard-parts > .part", "all => all.map((one) => one.id)")
+    assert found == [f"part-{name}" for name in order]
+    expect(page.locator("#health .whole")).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Enter a figure").click()
+    page.locator("#growth-value").fill("7")
+    page.keyboard.press("Enter")
+    expect(page.locator("#growth-text")).to_contain_text("7 on")  # what was moved is still drawn anew
+    page.get_by_role("button", name="Change or delete").focus()
+    stops = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.closest('.part')?.id"))
+    seen = [name for name in dict.fromkeys(stops) if name]
+    assert seen == [name for name in found if name in seen]
+    assert "part-actions" in seen
+
+
+def test_what_is_due_and_how_plans_and_documents_do(site: Api, visitor: Visit) -> None:
+    someone = visitor(PHONE)
+    me = local_operator(someone.user.id)
+    with site.services.db.session() as session:
+        own = [document(me, ago, title) for ago, title in ((2, "Deal"), (3, "Bio"))]
+        session.add_all(own)
+        session.flush()
+        talk(session, me, Said(0), Said(0, "answered", (own[0].id,), "personal", 1200))
+        talk(session, me, Said(0), Said(0, "direct", (), "personal", 4200))
+        plan(session, me, f"Single {EVIL}", 20, Step("Mix", -9, DONE, done=2), Step("Master", -3), Step("Pitch", 10))
+    page = someone.open("dashboard")
+    due, plans, used = (page.locator(f"#part-{name}") for name in ("deadlines", "plans", "documents_used"))
+    expect(due).to_contain_text("3 days overdue", timeout=20_000)
+    expect(due).to_contain_text("10 days left")
+    expect(plans).to_contain_text("1 of 3 steps done")
+    expect(plans).to_contain_text("1 overdue")
+    expect(plans.get_by_role("meter")).to_have_attribute("aria-valuenow", "33")
+    expect(used).to_contain_text("1 of your 2 documents stood behind an answer (50 %).")
+    expect(used.get_by_role("link", name="Bio")).to_be_visible()
+    intents, times = (page.locator(f"#part-{name}") for name in ("intents", "answer_times"))
+    expect(intents).to_contain_text("1 of 2 answered questions were about your own documents.")
+    expect(times).to_contain_text("Half of 2 answers came within 1.2 s, 95 of 100 within 4.2 s; 50 % took less than 3")
+    times.get_by_text("Show the figures").click()
+    expect(page.get_by_role("table", name="Answer times").get_by_role("row", name="3–5 s")).to_contain_text("1")
+    expect(page.get_by_role("img", name="Half of 2 answers")).to_be_visible(timeout=20_000)
+    with page.expect_download() as download:
+        due.get_by_role("link", name="Download as CSV").click()
+    assert "Master" in download.value.path().read_text()
+    assert not someone.scrolls_sideways()
 
 
 # The texts
