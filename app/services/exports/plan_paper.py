@@ -88,7 +88,7 @@ def _overview(steps: Sequence[Shape]) -> Iterator[Block]:
         for number, step in enumerate(steps, 1)
     )  # fmt: skip
     if rows:
-        yield Table(("No", "Due", "Step", "Owner", "Effort", "Status"), rows, (0.05, 0.19, 0.38, 0.12, 0.12, 0.14))
+        yield Table(("No", "Due", "Step", "Owner", "Effort", "Status"), rows, (0.06, 0.19, 0.37, 0.12, 0.12, 0.14))
 
 
 def _details(steps: Sequence[Shape], numbers: Mapping[str, int], comments: bool) -> Iterator[Block]:
