@@ -88,7 +88,7 @@ def _overview(steps: Sequence[Shape]) -> Iterator[Block]:
         for number, step in enumerate(steps, 1)
     )  # fmt: skip
     if rows:
-        yield Table(("No", "Due", "Step", "Owner", "Effort", "Status"), rows, (0.05, 0.17, 0.4, 0.14, 0.12, 0.12))
+        yield Table(("No", "Due", "Step", "Owner", "Effort", "Status"), rows, (0.06, 0.19, 0.37, 0.12, 0.12, 0.14))
 
 
 def _details(steps: Sequence[Shape], numbers: Mapping[str, int], comments: bool) -> Iterator[Block]:
@@ -114,7 +114,10 @@ def _told(step: Shape, numbers: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     if lead.get("source"):
         days = int(lead.get("days") or 0)
         side = "before" if days >= 0 else "after"
-        yield "Lead time", f"{abs(days)} days {side} the target date, from {_reference(lead['source'])}"
+        # The passage that names it stands below, where it is among the sources.
+        named = _reference(lead["source"]) not in map(_reference, step.get("sources") or [])
+        source = f", from {_reference(lead['source'])}" if named else ""
+        yield "Lead time", f"{abs(days)} days {side} the target date{source}"
 
 
 def _said(step: Shape) -> Iterator[tuple[str, str]]:

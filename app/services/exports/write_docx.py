@@ -16,7 +16,8 @@ from app.services.exports.paper import Block, Heading, Items, Line, Paper, Parag
 INK, GREY, RED = RGBColor(0x16, 0x16, 0x1A), RGBColor(0x5A, 0x5C, 0x66), RGBColor(0xB3, 0x12, 0x1F)
 FONT = "Calibri"
 WIDTH = 170  # mm between the margins of A4
-LOOKS = {"quote": "Intense Quote", "note": "Normal", "warning": "Intense Quote", "plain": "Normal"}
+LOOKS = {"quote": "Quote", "note": "Normal", "warning": "Quote", "plain": "Normal"}
+RULE = "D5D6DC"
 SIZES = {"Title": 24, "Heading 1": 15, "Heading 2": 11.5, "Normal": 10.5, "List Bullet": 10.5, "List Number": 10.5}
 
 
@@ -54,8 +55,10 @@ def _set_up(document: Any, paper: Paper) -> None:
             fonts.set(qn(script), FONT)
         for theme in ("w:asciiTheme", "w:hAnsiTheme", "w:cstheme", "w:eastAsiaTheme"):
             fonts.attrib.pop(qn(theme), None)
-    quote = document.styles["Intense Quote"]
-    quote.font.color.rgb, quote.font.bold, quote.font.italic = GREY, False, True
+    quote = document.styles["Quote"]
+    quote.font.color.rgb, quote.paragraph_format.left_indent = GREY, Mm(6)
+    for line in document.styles["Title"].element.iter(qn("w:pBdr")):
+        line.find(qn("w:bottom")).set(qn("w:color"), str(RED))
     known = document.core_properties
     known.title, known.author, known.subject = paper.title[:255], "AI Manager", paper.kind
     known.comments = known.keywords = known.last_modified_by = ""
@@ -89,8 +92,12 @@ def _add(document: Any, block: Block) -> None:
 def _add_table(document: Any, table: Table, *, first_bold: bool = False) -> None:
     columns = len(table.head) or len(table.rows[0])
     shares = table.widths or (1.0,) * columns
-    made = document.add_table(rows=0, cols=columns, style="Table Grid" if table.head else None)
+    made = document.add_table(rows=0, cols=columns)
     made.alignment, made.autofit = WD_TABLE_ALIGNMENT.LEFT, False
+    if table.head:
+        made._tbl.tblPr.append(_rules())
+    for column, share in zip(made.columns, shares, strict=True):
+        column.width = Mm(WIDTH * share / sum(shares))
     if table.head:
         cells = made.add_row().cells
         for cell, words in zip(cells, table.head, strict=True):
@@ -101,9 +108,21 @@ def _add_table(document: Any, table: Table, *, first_bold: bool = False) -> None
         for place, (cell, words) in enumerate(zip(made.add_row().cells, row, strict=True)):
             _write(cell.paragraphs[0], strong(words) if first_bold and place == 0 else plain(words), size=9)
     for row in made.rows:
+        row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
         for cell, share in zip(row.cells, shares, strict=True):
             cell.width = Mm(WIDTH * share / sum(shares))
             cell.paragraphs[0].paragraph_format.space_after = Pt(2)
+
+
+def _rules() -> Any:
+    """A thin line below each row."""
+    borders = OxmlElement("w:tblBorders")
+    for side in ("bottom", "insideH"):
+        line = OxmlElement(f"w:{side}")
+        for name, value in (("val", "single"), ("sz", "4"), ("space", "0"), ("color", RULE)):
+            line.set(qn(f"w:{name}"), value)
+        borders.append(line)
+    return borders
 
 
 def _write(paragraph: Any, line: Line, *, size: float | None = None, colour: RGBColor | None = None) -> None:

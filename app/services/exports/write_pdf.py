@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -17,7 +16,6 @@ from reportlab.platypus import (
     CondPageBreak,
     Flowable,
     HRFlowable,
-    KeepTogether,
     LongTable,
     SimpleDocTemplate,
     Spacer,
@@ -32,6 +30,7 @@ MARGIN, FOOT = 20 * mm, 18 * mm
 PADDING = 6  # of reportlab's frames
 WIDTH = A4[0] - 2 * MARGIN - 2 * PADDING
 INK, GREY, RED, PALE, RULE = (colors.HexColor(one) for one in ("#16161a", "#5a5c66", "#b3121f", "#f4f4f6", "#d5d6dc"))
+ROOM = 32 * mm  # below a heading: else it begins a page, with what it heads
 LONGEST_CELL = 1500  # characters: a row of a table cannot be broken over pages by more than one
 
 
@@ -42,8 +41,8 @@ def _style(name: str, size: float, **more: Any) -> ParagraphStyle:
 
 KIND = _style("kind", 8.5, textColor=RED, font="Sans-Bold", spaceAfter=2)
 TITLE = _style("title", 20, font="Sans-Bold", leading=25, spaceAfter=4)
-SECTION = _style("section", 13, font="Sans-Bold", spaceBefore=14, spaceAfter=5, keepWithNext=1)
-HEADING = _style("heading", 10.5, font="Sans-Bold", spaceBefore=7, spaceAfter=2, keepWithNext=1)
+SECTION = _style("section", 13, font="Sans-Bold", spaceBefore=14, spaceAfter=5)
+HEADING = _style("heading", 10.5, font="Sans-Bold", spaceBefore=7, spaceAfter=2)
 BODY = _style("body", 9.8, spaceAfter=5)
 QUOTE = _style("quote", 9.5, leftIndent=10, borderPadding=(1, 0, 1, 8), textColor=GREY, spaceAfter=6)
 NOTE = _style("note", 8.5, textColor=GREY, spaceAfter=4)
@@ -103,24 +102,17 @@ def _story(paper: Paper) -> list[Flowable]:
         story += [given, Spacer(1, 4)]
     for section in paper.sections:
         inner = [flowable for block in section.blocks for flowable in _flowables(block)]
-        heading = Flowing(_marked(section.title), SECTION)
-        # A heading and what begins below it are not parted.
-        story += [CondPageBreak(28 * mm), KeepTogether([heading, *inner[:1]]) if _short(inner) else heading]
-        story += inner[1:] if _short(inner) else inner
+        story += [CondPageBreak(ROOM), Flowing(_marked(section.title), SECTION), *inner]
     if paper.small_print:
         story += [Spacer(1, 8), HRFlowable(width="100%", thickness=0.5, color=RULE, spaceAfter=5)]
         story += [Flowing(_marked(one), NOTE) for one in paper.small_print]
     return story
 
 
-def _short(inner: Sequence[Flowable]) -> bool:
-    return bool(inner) and not isinstance(inner[0], LongTable)
-
-
 def _flowables(block: Block) -> list[Flowable]:
     match block:
         case Heading(text=text):
-            return [Flowing(_marked(text), HEADING)]
+            return [CondPageBreak(ROOM / 2), Flowing(_marked(text), HEADING)]
         case Paragraph(line=line, look=look):
             return [Flowing(_line(line), LOOKS[look])]
         case Items(items=items):
