@@ -147,7 +147,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         )  # fmt: skip
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
-        exports = ExportService(db, audit, chat)
+        exports = ExportService(db, audit, chat, plans)
         if seed:
             load_seed(db, documents, SEED_DIR)
         return Services(

@@ -1,4 +1,4 @@
-"""Exports: an answer, a conversation, a sheet of clauses as a file."""
+"""Exports: a plan, an answer, a conversation, a sheet of clauses as a file."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ class ClauseSheet(BaseModel):
     )
     documents: list[Id] = Field(min_length=1, max_length=MOST_DOCUMENTS)
     format: FormatName = "pdf"
+
+
+@router.get(
+    "/plans/{plan_id}/export",
+    operation_id="export_plan",
+    responses=FILE,
+    response_class=Response,
+    summary="A plan with its steps, budget and sources, as a file",
+)
+def plan(plan_id: PathId, principal: PrincipalDep, services: ServicesDep, format: Format = "md") -> Response:
+    return as_file(services.exports.plan(principal, plan_id, format))
 
 
 @router.get(

@@ -48,6 +48,7 @@ ROUTES: dict[str, str] = {
     "GET /api/growth.csv": "own", "POST /api/growth/import": "own", "PATCH /api/growth/{figure_id}": "theirs",
     "DELETE /api/growth/{figure_id}": "theirs", "GET /api/admin/metrics": "admin", "GET /api/admin/metrics.csv": "admin",
     "GET /api/audit": "own", "GET /api/audit/csv": "own",
+    "GET /api/plans/{plan_id}/export": "theirs",
     "GET /api/messages/{message_id}/export": "theirs", "GET /api/conversations/{conversation_id}/export": "theirs",
     "POST /api/clause-sheets": "own",
     "GET /api/shares": "own", "POST /api/shares": "own", "DELETE /api/shares/{share_id}": "theirs",
@@ -181,7 +182,8 @@ PLAIN = {
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
     "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label", "inputs",
-    "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "table", "metric", "value", "platform", "csv", "columns", "day_order", "decimal", "add_up", "replace", "preview",
+    "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "table", "metric", "value", "platform", "csv",
+    "columns", "day_order", "decimal", "add_up", "replace", "preview", "days",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.
