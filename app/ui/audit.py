@@ -35,7 +35,8 @@ KNOWN = (
     "change_password", "list_users", "change_user", "document.receive", "document.read", "document.download", "document.update",
     "document.replace", "document.delete", "search", "chat.read", "chat.ask", "conversation.read", "conversation.delete",
     "message.trace", "artist.create", "artist.rename", "artist.delete", "artist.offer", "artist.accept", "account.export",
-    "account.delete", "desk.read", "draft.create", "draft.delete", "audit.read", "analytics.read", "system.read", "system.check",
+    "account.delete", "desk.read", "draft.create", "draft.delete", "audit.read", "analytics.read", "metrics.read", "growth.add",
+    "growth.change", "growth.delete", "growth.import", "system.read", "system.check",
 )  # fmt: skip
 FIELDS = ("user", "action", "outcome", "door", "object_id", "first", "last")
 NOT_A_DAY = "A day is written like 2026-03-02; choose one, or leave it empty."

@@ -48,15 +48,15 @@ def days_html(days: Sequence[Day], base: str = OWN) -> str:
     return described(words, table("Activity by day", ("Day (UTC)", QUESTIONS, DOCUMENTS), rows), "activity", base)
 
 
-def intents_html(intents: Sequence[IntentFigure], base: str | None = OWN) -> str:
+def intents_html(intents: Sequence[IntentFigure], base: str | None = OWN, whose: str = "your") -> str:
     asked = sum(one.questions for one in intents)
     if not asked:
         return nothing("No question was answered in the last 30 days.")
     most = max(intents, key=lambda one: one.questions)
     about = {
-        "personal": "were about your own documents",
+        "personal": f"were about {whose} own documents",
         "global": "were about the business in general",
-        "hybrid": "needed both your documents and the industry's",
+        "hybrid": f"needed both {whose} documents and the industry's",
         "direct": "needed nothing looked up",
     }
     words = f"{most.questions} of {count(asked, 'answered question')} {about[most.intent]}."

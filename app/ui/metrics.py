@@ -18,6 +18,7 @@ from app.ui.shared import PRIVATE, Updates, in_thread, principal_of, told
 from app.ui.status import table
 
 BASE = "/api/admin/metrics.csv"
+ASKERS = "the askers'"  # whose documents questions were about
 WHAT_WORDS = {
     "document": "A document could not be read",
     "new_version": "A new version could not be read",
@@ -119,7 +120,7 @@ def weeks_html(weeks: Sequence[Week]) -> str:
 
 def rest_html(found: MetricsPublic) -> str:
     return (
-        f'<div class="part"><h2>What questions needed</h2>{intents_html(found.intents, None)}</div>'
+        f'<div class="part"><h2>What questions needed</h2>{intents_html(found.intents, None, ASKERS)}</div>'
         f'<div class="part"><h2>Failures</h2>{failures_html(found.failures)}</div>'
         f'<div class="part"><h2>Language models, last 30 days</h2>{models_html(found.models, found.currency)}</div>'
     )

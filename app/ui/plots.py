@@ -25,7 +25,7 @@ GREY = "#8d8f9b"  # beside the red, on a card 5.6:1
 # Lines that several people tell apart on a card, each 3:1 or better on it; a table says the same without colours.
 COLOURS = (RED, "#f2f2f4", "#8d8f9b", "#e0b34a", "#58c27d", "#7fb0e6", "#ff9aa0", "#c7a0f0")
 LEAST_TOP = 4  # of an axis: one question must not look like a flood
-INTENT_WORDS = {"personal": "Your documents", "global": "Industry", "hybrid": "Both", "direct": "Nothing looked up"}
+INTENT_WORDS = {"personal": "Own documents", "global": "Industry", "hybrid": "Both", "direct": "Nothing looked up"}
 BRIEFLY = {"personal": "Own", "global": "Industry", "hybrid": "Both", "direct": "Neither"}  # under a bar on a phone
 SECONDS = [f"{least:g}–{most:g}" for least, most in pairwise((0, *(bound / 1000 for bound in SPANS)))] + [
     f">{SPANS[-1] // 1000}"
