@@ -10,7 +10,10 @@ from sqlmodel import Session, col, or_, select
 from app.models import DELETING, Artist, AuditEvent, Conversation, Document
 from app.principal import Principal
 
-READING = ("chat.read", "search", "document.download", "document.page", "document.text", "account.export", "audit.read")
+READING = (
+    "chat.read", "search", "document.download", "document.page", "document.text", "document.insight", "date.list",
+    "account.export", "audit.read",
+)  # fmt: skip
 # Beginnings: a provider that somebody came through stands behind a colon.
 SIGNING_IN = (
     "sign_in", "register", "add_user", "change_password", "reset_password", "disable_user", "enable_user", "promote_user",

@@ -92,7 +92,7 @@
   const ACTIONS = {
     "chat.read": "Asked a question", search: "Searched", sign_in: "Signed in", register: "Opened this account", add_user: "Account opened by whoever runs this server",
     change_password: "Changed the password", reset_password: "Password set anew by an administrator", disable_user: "Account disabled", enable_user: "Account enabled", promote_user: "Made an administrator",
-    "document.receive": "Added {}", "document.download": "Downloaded {}", "document.read": "Opened {}", "document.page": "Looked at a page of {}", "document.text": "Read the text of {}", "document.update": "Changed {}",
+    "document.receive": "Added {}", "document.download": "Downloaded {}", "document.read": "Opened {}", "document.page": "Looked at a page of {}", "document.text": "Read the text of {}", "document.insight": "Looked at the details of {}", "date.list": "Looked at dates of documents", "date.create": "Added a date", "date.update": "Changed a date", "date.delete": "Removed a date", "document.update": "Changed {}",
     "document.delete": "Deleted {}", "document.retry": "Had {} read again", "document.cancel": "Cancelled {}", "document.replace": "Put a new version of {}",
     "artist.create": "Added the artist {}", "artist.rename": "Renamed the artist {}", "artist.delete": "Deleted an artist", "artist.offer": "Offered the artist {}", "artist.offer_withdrawn": "Took back the offer of {}",
     "artist.accept": "Took over the artist {}", "artist.decline": "Declined an artist", "conversation.delete": "Deleted a conversation", "conversation.read": "Opened {}", "account.export": "Downloaded everything",
