@@ -11,8 +11,9 @@ from app.models import DELETING, Artist, AuditEvent, Conversation, Document, Sha
 from app.principal import Principal
 
 READING = (
-    "chat.read", "desk.read", "search", "document.download", "document.page", "document.text", "account.export", "audit.read",
-    "plan.export", "message.export", "conversation.export", "clauses.export", "draft.export", "share.open",
+    "chat.read", "desk.read", "plan.sources", "search", "document.download", "document.page", "document.text", "document.insight",
+    "date.list", "account.export", "audit.read", "plan.export", "message.export", "conversation.export", "clauses.export",
+    "draft.export", "share.open",
 )  # fmt: skip
 # Beginnings: a provider that somebody came through stands behind a colon.
 SIGNING_IN = (
@@ -20,15 +21,16 @@ SIGNING_IN = (
     "session.",
 )  # fmt: skip
 
+CHANGED = (
+    "document", "artist", "conversation", "account", "note", "draft", "share", "plan", "date", "growth",
+)  # fmt: skip
+
 _action = col(AuditEvent.action)
 # What `?kind=` chooses.
 KINDS: dict[str, ColumnElement[bool]] = {
     "reading": _action.in_(READING),
     "changes": or_(
-        *(
-            _action.startswith(part)
-            for part in ("document.", "artist.", "conversation.", "account.", "note.", "draft.", "share.")
-        )
+        *(_action.startswith(f"{noun}.") for noun in CHANGED),
     )
     & _action.not_in(READING),
     "sign_ins": or_(*(_action.startswith(part) for part in SIGNING_IN)),

@@ -36,7 +36,9 @@ KNOWN = (
     "document.replace", "document.delete", "search", "chat.read", "chat.ask", "conversation.read", "conversation.delete",
     "message.trace", "artist.create", "artist.rename", "artist.delete", "artist.offer", "artist.accept", "account.export",
     "account.delete", "desk.read", "draft.create", "draft.delete", "audit.read", "analytics.read", "metrics.read", "growth.add",
-    "growth.change", "growth.delete", "growth.import", "system.read", "system.check",
+    "growth.change", "growth.delete", "growth.import", "plan.create", "plan.update", "plan.delete", "plan.export", "note.create",
+    "note.delete", "message.export", "conversation.export", "clauses.export", "share.create", "share.revoke", "share.open",
+    "date.update", "system.read", "system.check",
 )  # fmt: skip
 FIELDS = ("user", "action", "outcome", "door", "object_id", "first", "last")
 NOT_A_DAY = "A day is written like 2026-03-02; choose one, or leave it empty."
