@@ -147,7 +147,8 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
         )  # fmt: skip
         pages = PageService(db, audit, settings.ingestion, settings.data.dir)
         documents.deleted = pages.forget
-        exports = ExportService(db, audit, chat, plans)
+        desk = DeskService(settings, db, audit, search, profiles, roles, model, watch)
+        exports = ExportService(db, audit, chat, plans, desk)
         if seed:
             load_seed(db, documents, SEED_DIR)
         return Services(
@@ -173,7 +174,7 @@ def build_services(settings: Settings, *, seed: bool = True, at: Callable[[str],
             samples=SampleDocuments(db, documents, SAMPLES_DIR),
             search=search,
             chat=chat,
-            desk=DeskService(settings, db, audit, search, profiles, model, watch),
+            desk=desk,
             exports=exports,
             shares=ShareService(db, audit, exports),
             audit=audit,

@@ -52,6 +52,17 @@ def plan(plan_id: PathId, principal: PrincipalDep, services: ServicesDep, format
 
 
 @router.get(
+    "/drafts/{draft_id}/export",
+    operation_id="export_draft",
+    responses=FILE,
+    response_class=Response,
+    summary="A text of the writing desk, as a file",
+)
+def draft(draft_id: PathId, principal: PrincipalDep, services: ServicesDep, format: Format = "md") -> Response:
+    return as_file(services.exports.draft(principal, draft_id, format))
+
+
+@router.get(
     "/messages/{message_id}/export",
     operation_id="export_message",
     responses=FILE,

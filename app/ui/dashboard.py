@@ -171,8 +171,7 @@ class DashboardHandlers:
 
 def _order(services: Services, principal: Principal) -> Sequence[str]:
     """As the file of the user's role has it."""
-    roles = getattr(services, "roles", None)
-    return SECTIONS if roles is None else roles.of(principal).dashboard_order
+    return services.roles.of(principal).dashboard_order
 
 
 def order_html(order: Sequence[str]) -> str:

@@ -126,6 +126,7 @@ GET POST /drafts
 GET PATCH DELETE /drafts/{draft_id}
 POST /drafts/{draft_id}/again
 GET /plans/{plan_id}/export
+GET /drafts/{draft_id}/export
 GET /messages/{message_id}/export
 GET /conversations/{conversation_id}/export
 POST /clause-sheets

@@ -80,7 +80,6 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "StepDraft.*": "a step of a plan that is being made for a principal",
     "PlanDraft.*": "as StepDraft",
     "Found.*": "as StepDraft: passages which were granted before",
-    "Fact.*": "a fact of a contract, read for the owner of a plan",
     "Change.*": "what a plan's owner is asked to accept",
     "Reading.*": "a table that its sender brought, read for GrowthImport.run(principal, ...)",
     "AuditLog.*": "writes in the caller's transaction; takes the Principal second",

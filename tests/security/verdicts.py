@@ -44,6 +44,7 @@ ROUTES: dict[str, str] = {
     "GET /api/desk/kinds": "own", "GET /api/drafts": "own", "POST /api/drafts": "own",
     "GET /api/drafts/{draft_id}": "theirs", "PATCH /api/drafts/{draft_id}": "theirs",
     "DELETE /api/drafts/{draft_id}": "theirs", "POST /api/drafts/{draft_id}/again": "theirs",
+    "GET /api/drafts/{draft_id}/export": "theirs",
     "GET /api/analytics": "own", "GET /api/analytics.csv": "own", "GET /api/growth": "own", "POST /api/growth": "own",
     "GET /api/growth.csv": "own", "POST /api/growth/import": "own", "PATCH /api/growth/{figure_id}": "theirs",
     "DELETE /api/growth/{figure_id}": "theirs", "GET /api/admin/metrics": "admin", "GET /api/admin/metrics.csv": "admin",
@@ -183,7 +184,7 @@ PLAIN = {
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
     "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label", "inputs",
     "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "table", "metric", "value", "platform", "csv",
-    "columns", "day_order", "decimal", "add_up", "replace", "preview", "days",
+    "columns", "day_order", "decimal", "add_up", "replace", "preview",
 }  # fmt: skip
 
 # The least that each changing route takes, for requests that carry more than they may; {…} are Bob's own ids.

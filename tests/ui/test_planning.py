@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_a_pasted_text_costs_no_time() -> None:
 
 
 def message(number: int, role: str, text: str, state: str | None = None) -> MessagePublic:
-    empty = {"intent": None, "citations": [], "trace_id": None, "rating": None}
+    empty: dict[str, Any] = {"intent": None, "citations": [], "trace_id": None, "rating": None}
     fields = {
         "id": str(number),
         "conversation": "1",

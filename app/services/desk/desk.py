@@ -35,6 +35,7 @@ from app.services.desk.shapes import (
 from app.services.desk.writing import NO_MODEL, NOT_NOW, Written, write
 from app.services.model_slot import ModelSlot
 from app.services.profiles import ProfileService
+from app.services.roles.roles import RoleService
 from app.services.search import Scope, SearchService
 from app.services.shapes import Listing
 from app.services.usage import Grant, Spent, record
@@ -54,20 +55,21 @@ class DeskService:
         audit: AuditLog,
         search: SearchService,
         profiles: ProfileService,
+        roles: RoleService,
         model: ModelSlot,
         watch: SessionWatch,
     ) -> None:
         self._settings, self._db, self._audit = settings, db, audit
-        self._search, self._profiles, self._model, self._watch = search, profiles, model, watch
+        self._search, self._profiles, self._roles, self._model, self._watch = search, profiles, roles, model, watch
         self._admission = Admission(settings.quotas)
 
-    def kinds(self, principal: Principal) -> KindsPublic:  # noqa: ARG002  # the same for everybody who is signed in
-        """What can be written, and whether a model writes it."""
+    def kinds(self, principal: Principal) -> KindsPublic:
+        """What can be written, the likeliest of the principal's role first, and whether a model writes it."""
+        first = self._roles.of(principal).drafts
+        kinds = sorted(load_kinds().values(), key=lambda kind: first.index(kind.id) if kind.id in first else len(first))
         grant = self._model.grant_now()
         notice = None if grant.model else NOT_NOW.format(why=grant.why) if grant.why else NO_MODEL
-        return KindsPublic(
-            items=[kind_public(kind) for kind in load_kinds().values()], model=grant.model is not None, notice=notice
-        )
+        return KindsPublic(items=[kind_public(kind) for kind in kinds], model=grant.model is not None, notice=notice)
 
     async def create(self, principal: Principal, request: DraftCreate) -> DraftPublic:
         """Write a text and keep it.
@@ -79,13 +81,14 @@ class DeskService:
         _check_inputs(kind, inputs)
         with self._admission.place(principal), self._watch.watching(principal) as watched:
             grant = await self._model.grant()
+            role = await asyncio.to_thread(self._roles.of, principal)
             try:
                 scope, facts = await asyncio.to_thread(self._prepare, principal, request, kind, inputs)
                 found = await watched.unless_ended(lambda: read(self._search, self._db, principal, facts, scope))
                 found.sources = fitting(
                     facts, found.sources, int(self._settings.llm.context_tokens * SHARE_FOR_SOURCES)
                 )
-                written = await watched.unless_ended(lambda: write(facts, found.sources, grant))
+                written = await watched.unless_ended(lambda: write(facts, found.sources, grant, role.persona))
             except BaseException:  # also when cancelled: what the model took was taken all the same
                 grant.settle(self._db.together(lambda session: record(session, principal.user_id, grant)))
                 raise

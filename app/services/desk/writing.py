@@ -42,13 +42,13 @@ class Written:
     sources: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def write(facts: Facts, sources: Sequence[Source], grant: Grant) -> Written:
+async def write(facts: Facts, sources: Sequence[Source], grant: Grant, persona: str) -> Written:
     """By the granted model; by the template where there is none or it fails (design rule 7)."""
     if grant.model is None:
         return template(facts, sources, NOT_NOW.format(why=grant.why) if grant.why else NO_MODEL)
     parts: list[str] = []
     try:
-        async with aclosing(grant.model.stream(draft_prompt(facts, sources))) as deltas:
+        async with aclosing(grant.model.stream(draft_prompt(facts, sources, persona=persona))) as deltas:
             async for delta in deltas:
                 parts.append(delta)
                 if sum(map(len, parts)) > LONGEST:

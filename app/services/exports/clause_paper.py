@@ -60,12 +60,6 @@ def clause_paper(contracts: Sequence[Contract]) -> Paper:
     )
 
 
-def open_questions(clauses: Sequence[Mapping[str, Any]], _kind: str = "contract") -> list[str]:
-    """What to ask about each clause of the checklist that was not found."""
-    missing = [_label(one) for one in clauses if not one.get("found")]
-    return [f"{label}: no clause was found. Is it agreed elsewhere, and what holds if it is not?" for label in missing]
-
-
 def _contract(one: Contract) -> Iterator[Block]:
     told = [STANDINGS.get(one.standing, ""), f"{one.pages} page{'' if one.pages == 1 else 's'}"]
     told += [f"as of {day_words(one.as_of)}"] if one.as_of else []

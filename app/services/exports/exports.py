@@ -14,12 +14,15 @@ from app.models import READY, Document, DocumentInsight
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.conversations import ConversationService
+from app.services.desk.shapes import DraftPublic
 from app.services.document_access import DocumentAccess
-from app.services.exports.clause_paper import Contract, clause_paper, open_questions
+from app.services.exports.clause_paper import Contract, clause_paper
+from app.services.exports.draft_paper import draft_paper
 from app.services.exports.formats import Exported, FormatName, write
 from app.services.exports.paper import Paper
 from app.services.exports.plan_paper import plan_paper
 from app.services.exports.talk_papers import answer_paper, conversation_paper
+from app.services.insight.questions import questions_of
 from app.services.shapes import MessagePublic
 
 MOST_MESSAGES = 2000  # of a conversation on paper: the newest ones
@@ -39,6 +42,13 @@ class Plans(Protocol):
         """Raises `NotFound` for a plan that is not the principal's."""
 
 
+class Drafts(Protocol):
+    """What texts of the writing desk are read from."""
+
+    def get(self, principal: Principal, draft_id: str) -> DraftPublic:
+        """Raises `NotFound` for a draft that is not the principal's."""
+
+
 class ExportService(DocumentAccess):
     """Every paper is made anew from what is there, as its owner sees it; each that is handed out is audited."""
 
@@ -48,10 +58,12 @@ class ExportService(DocumentAccess):
         audit: AuditLog,
         conversations: ConversationService,
         plans: Plans | None = None,
-        questions: Questions = open_questions,
+        drafts: Drafts | None = None,
+        questions: Questions = questions_of,
     ) -> None:
         super().__init__(db, audit)
         self._conversations, self._plans, self._questions = conversations, plans, questions
+        self._drafts = drafts
 
     def plan(self, principal: Principal, plan_id: str, wanted: FormatName) -> Exported:
         return self._handed_out(principal, "plan.export", plan_id, wanted, self.plan_paper(principal, plan_id))
@@ -69,6 +81,12 @@ class ExportService(DocumentAccess):
         paper = self.clause_paper(principal, documents)
         reads = [{"document_id": one, "chunk_ids": []} for one in dict.fromkeys(documents)]
         return self._handed_out(principal, "clauses.export", None, wanted, paper, reads)
+
+    def draft(self, principal: Principal, draft_id: str, wanted: FormatName) -> Exported:
+        if self._drafts is None:
+            raise NotFound("There is no such draft.")
+        paper = draft_paper(self._drafts.get(principal, draft_id))
+        return self._handed_out(principal, "draft.export", draft_id, wanted, paper)
 
     def plan_paper(self, principal: Principal, plan_id: str, *, comments: bool = True) -> Paper:
         if self._plans is None:

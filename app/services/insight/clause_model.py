@@ -19,7 +19,7 @@ from loguru import logger
 from app.errors import AppError
 from app.llm_client import LanguageModel
 from app.services.insight.clauses import Clause, checklist
-from app.services.insight.sentences import PageText
+from app.services.insight.page_texts import PageText
 
 SECONDS = 60.0  # for one part of a contract: nobody waits for it
 PART_CHARS = 12_000  # of a contract in one request, about 3,000 tokens

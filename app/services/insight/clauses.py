@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from app.services.insight.sentences import ContractText, PageText, Sentence
+from app.services.insight.page_texts import PageText
+from app.services.insight.sentences import ContractText, Sentence
 
 __all__ = ["Clause", "Entry", "PageText", "checklist", "find_clauses"]
 

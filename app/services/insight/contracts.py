@@ -7,44 +7,31 @@ from datetime import date
 from typing import Any
 
 from app.llm_client import LanguageModel
+from app.services.insight import clause_model
+from app.services.insight.clauses import Clause, Place, find_clauses
 from app.services.insight.page_texts import PageText
+from app.services.insight.questions import questions_of
+from app.services.insight.terms import contract_terms
 
 Rows = list[dict[str, Any]]
 
-try:  # until both branches are one: then the lines below `except ImportError` go, and the imports stand at the top
-    from app.services.insight import clause_model
-    from app.services.insight.clauses import Clause, Place, find_clauses
-    from app.services.insight.questions import questions_of
-    from app.services.insight.terms import contract_terms
-except ImportError:
 
-    def checklist(_pages: Sequence[PageText]) -> Rows:
-        return []
+def checklist(pages: Sequence[PageText]) -> Rows:
+    return [clause.as_json() for clause in find_clauses(pages)]
 
-    def limits(_pages: Sequence[PageText], _ends: date | None) -> Rows:
-        return []
 
-    async def more_clauses(_model: LanguageModel, _pages: Sequence[PageText], clauses: Rows) -> Rows:
-        return clauses
+def limits(pages: Sequence[PageText], ends: date | None) -> Rows:
+    """Time limits and restrictions; `ends` is the last day of the agreement, where it is known."""
+    return contract_terms(pages, ends)
 
-    def questions(_clauses: Rows, _kind: str) -> list[str]:
-        return []
 
-else:
+async def more_clauses(model: LanguageModel, pages: Sequence[PageText], clauses: Rows) -> Rows:
+    """The checklist with what the model points to beyond it."""
+    rows = [Clause(**{**one, "more": tuple(Place(**place) for place in one.get("more", ()))}) for one in clauses]
+    found = await clause_model.add_clauses(model, pages, rows)
+    return [clause.as_json() for clause in found]
 
-    def checklist(pages: Sequence[PageText]) -> Rows:
-        return [clause.as_json() for clause in find_clauses(pages)]
 
-    def limits(pages: Sequence[PageText], ends: date | None) -> Rows:
-        """Time limits and restrictions; `ends` is the last day of the agreement, where it is known."""
-        return contract_terms(pages, ends)
-
-    async def more_clauses(model: LanguageModel, pages: Sequence[PageText], clauses: Rows) -> Rows:
-        """The checklist with what the model points to beyond it."""
-        rows = [Clause(**{**one, "more": tuple(Place(**place) for place in one.get("more", ()))}) for one in clauses]
-        found = await clause_model.add_clauses(model, pages, rows)
-        return [clause.as_json() for clause in found]
-
-    def questions(clauses: Rows, kind: str) -> list[str]:
-        """What to ask a lawyer: about what was not found, and about words that leave things open."""
-        return questions_of(clauses, kind)
+def questions(clauses: Rows, kind: str) -> list[str]:
+    """What to ask a lawyer: about what was not found, and about words that leave things open."""
+    return questions_of(clauses, kind)

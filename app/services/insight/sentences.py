@@ -6,7 +6,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from app.services.insight.page_texts import PageText
 
 MOST_CHARS = 1_000_000  # read of a document; the longest contract among 20 real ones has 109,000
 LONGEST = 4000  # characters of a sentence: what has no full stop is cut there, so that reading takes time in proportion
@@ -31,13 +32,6 @@ _LABEL = re.compile(r"^([A-Z][\w/&’' -]{2,40}?)(?::|\s\|)\s+(?=\S)")  # of a f
 _RUN_IN = re.compile(r"^([A-Z][\w’'&/,() -]{2,70}?)(?::|\.?[ \t]*[–—]|\.)\s+(?=\S)")
 _SMALL = frozenset("a an and as at by for from in into of on or the to upon with without this".split())
 _LEADERS = re.compile(r"\.{5,}|(?:\. ){5,}|_{8,}|…{2,}")
-
-
-class PageText(NamedTuple):
-    """A page's number, counted from 1, and its text as ingestion read it."""
-
-    page: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

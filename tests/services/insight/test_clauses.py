@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.services.insight.clauses import Clause, Place, checklist, find_clauses
-from app.services.insight.sentences import MOST_CHARS, ContractText, PageText
+from app.services.insight.page_texts import PageText
+from app.services.insight.sentences import MOST_CHARS, ContractText
 from benchmarks.clauses import MAPPING, Score, contracts, score, total
 from benchmarks.labelled import CLAUSES
 from tests.conftest import ROOT
