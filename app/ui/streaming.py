@@ -12,6 +12,8 @@ from app.services.shapes import Event
 from app.ui.format import KB_WORDS, Row, count, progress_rows
 
 UPDATE_SECONDS = 0.18  # 5-6 updates a second: one costs 0.6-1 ms of the processor (gradio.md 4.4)
+LONGEST_PAUSE = 2.0  # seconds between two updates where everything is late
+LATE_TIMES = 3  # so many times what the last pause overslept is added to the next one
 READING = "Reading your question …"
 
 
@@ -49,7 +51,8 @@ async def progress(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Progre
 
 
 async def paced(events: AsyncGenerator[Event, None], seconds: float) -> AsyncGenerator[list[Event], None]:
-    """Whatever came, at most every `seconds`.
+    """Whatever came: the first words at once, then at most every `seconds`. Where the process is too busy to wake up in time
+    the pauses grow, so that a page that waits for its first words is not kept waiting by the next words of all others.
 
     `events` runs and is closed in one task of its own: Gradio closes a cancelled generator from another task than the
     one that ran it, where a timeout or a connection inside could not be undone.
@@ -64,11 +67,16 @@ async def paced(events: AsyncGenerator[Event, None], seconds: float) -> AsyncGen
         finally:
             waiting.put_nowait(None)
 
-    task = asyncio.create_task(run())
+    task, pause = asyncio.create_task(run()), seconds
+    clock = asyncio.get_running_loop().time
     try:
         while batch := await _gathered(waiting):
             yield batch
-            await asyncio.sleep(seconds)
+            if batch[-1].name != "token":
+                continue
+            began = clock()
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, seconds + LATE_TIMES * (clock() - began - pause))
         await task
     finally:
         task.cancel()

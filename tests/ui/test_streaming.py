@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
@@ -114,3 +115,24 @@ def test_progress_says_what_is_done_and_which_labels_are_known() -> None:
     seen = asyncio.run(run())
     assert seen.doing == "Found 1 passage. Writing the answer …"
     assert 'class="cite"' in seen.rows()[0]["content"]
+
+
+def test_a_busy_process_updates_less_often() -> None:
+    async def batches() -> int:
+        async def work() -> None:
+            while True:
+                time.sleep(0.03)  # the loop is held up, as by many others
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(work())
+        began = asyncio.get_running_loop().time()
+        count = 0
+        async with aclosing(paced(Answer(10_000, pause=0.001).events(), 0.02)) as found:
+            async for _ in found:
+                count += 1
+                if asyncio.get_running_loop().time() - began > 0.6:
+                    break
+        task.cancel()
+        return count
+
+    assert asyncio.run(batches()) < 9  # 12 and more where the pauses stay as they are
