@@ -135,4 +135,4 @@ def test_a_busy_process_updates_less_often() -> None:
         task.cancel()
         return count
 
-    assert asyncio.run(batches()) < 9  # 12 and more where the pauses stay as they are
+    assert asyncio.run(batches()) < 5  # 6 and more where the pauses stay as they are
