@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 BENCHMARKS := embedding_throughput retrieval_latency retrieval_quality relevance_floor precision intent reading ingestion \
-	search_during_ingestion ui_load
+	search_during_ingestion clauses desk_check ui_load
 
 .PHONY: setup run test test-all check bench
 

@@ -25,6 +25,7 @@ from app.models import User
 from app.principal import local_operator
 from app.services.profiles import ProfileShape
 from app.services.seed import load_seed
+from docs.screens_of_guidance import details, exports, fill_guidance, plans, writing
 from tests.api.conftest import PASSWORD, Api
 from tests.documents import make_contract_pdf
 from tests.openai_replies import LABEL, Body, default_reply
@@ -229,6 +230,7 @@ def admin(studio: Studio, size: str) -> None:
         for tab, name, there in (
             ("System", "admin-system", "#system table"),
             ("Audit", "admin-audit", "#audit table"),
+            ("Metrics", "admin-metrics", "#metrics-panel table"),
             ("Language model", "admin-language-model", "#models form"),
         ):
             page.get_by_role("tab", name=tab).click()
@@ -243,6 +245,10 @@ PAGES: tuple[tuple[Callable[[Studio, str], None], tuple[str, ...]], ...] = (
     (welcome, ("welcome",)),
     (chat, ("chat", "menu")),
     (knowledge, ("knowledge",)),
+    (details, ("knowledge-details",)),
+    (plans, ("plan",)),
+    (writing, ("writing",)),
+    (exports, ("export",)),
     (others, ("dashboard", "profile", "account")),
     (admin, ("admin",)),
 )
@@ -270,6 +276,7 @@ def fill(site: Api, artist: User) -> None:
     for kb in ("personal", "global"):
         while any(one.status != "ready" for one in services.documents.list(who, kb=kb, limit=200).items):
             time.sleep(0.2)
+    fill_guidance(site, artist)
 
 
 def main() -> None:
