@@ -54,6 +54,7 @@ class Wire:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            await asyncio.sleep(0)  # sockets are closed in the loop's next turn, which may be its last
 
     async def _post(self, body: Mapping[str, Any]) -> aiohttp.ClientResponse:
         """The response of a request that was not refused. A redirect is refused: it would take the question and the key to an

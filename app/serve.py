@@ -56,14 +56,16 @@ def bind(host: str, port: int) -> socket.socket:
 def run(app: FastAPI, listener: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve `app` on `listener` until interrupted.
 
-    uvicorn takes uvloop and httptools where they are installed: a question through the page took 60 ms of the processor with
-    them and 68 without (benchmarks/ui_load.py, 200 people in 16 s, each twice).
+    uvicorn reads requests by httptools. With uvloop beside it a question through the page took 60 ms of the processor, without
+    both 68 (benchmarks/ui_load.py, twice); uvloop stays out, because with it every third page that was left was noticed seconds
+    late.
     """
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
         app,
         lifespan="on",
+        loop="asyncio",
         log_config=None,
         access_log=False,
         server_header=False,

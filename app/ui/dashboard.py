@@ -21,6 +21,7 @@ from app.ui.dashboard_texts import (
     conversations_html,
     days_html,
     documents_html,
+    download,
     intents_html,
     plans_html,
     times_html,
@@ -102,6 +103,7 @@ def _lay_out() -> DashboardPage:
         with gr.Column(elem_id="dashboard-parts"):
             with _section("deadlines"):
                 deadline_strip()
+                gr.HTML(download("dates"), js_on_load=None)
             with _section("plans", "Plans"):
                 made["plans"] = _text("plan-figures")
             with _section("actions"):

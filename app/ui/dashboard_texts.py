@@ -7,7 +7,7 @@ from html import escape
 
 from app.services.analytics import AnalyticsPublic, Day
 from app.services.own_figures import AnswerTimes, DocumentsUsed, IntentFigure
-from app.services.plan_figures import PlanFigures, Upcoming
+from app.services.plan_figures import PlanFigures
 from app.services.shapes import ConversationPublic, DocumentPublic
 from app.ui.documents import STATUS_WORDS
 from app.ui.format import count, one_line
@@ -15,7 +15,7 @@ from app.ui.plots import DOCUMENTS, INTENT_WORDS, QUESTIONS, SECONDS, busy
 from app.ui.status import moment, table
 
 OWN = "/api/analytics.csv"
-SHOWN_PLANS, SHOWN_DUE, SHOWN_DOCUMENTS = 4, 6, 5
+SHOWN_PLANS, SHOWN_DOCUMENTS = 4, 5
 
 
 def totals_html(figures: AnalyticsPublic) -> str:
@@ -133,23 +133,6 @@ def _plan(plan: PlanFigures) -> str:
         f'<div class="meter" role="meter" aria-label="Progress of {one_line(plan.title)}" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{share}"><span style="width: {share}%"></span></div><span class="facts">{following}</span></li>'
     )
-
-
-def due_html(upcoming: Sequence[Upcoming]) -> str:
-    if not upcoming:
-        return '<p class="nothing">Nothing is due within 60 days.</p>'
-    rows = "".join(
-        f'<li><span class="title">{one_line(one.title)}</span>'
-        f'<span class="facts{" late" if one.days_left < 0 else ""}">{one.day:%d %b %Y}, {left_words(one.days_left)}</span></li>'
-        for one in upcoming[:SHOWN_DUE]
-    )
-    return f"<ul>{rows}</ul>{_more(len(upcoming) - SHOWN_DUE)}{download('dates')}"
-
-
-def left_words(days: int) -> str:
-    if days < 0:
-        return f"{count(-days, 'day')} overdue"
-    return "today" if days == 0 else f"{count(days, 'day')} left"
 
 
 def conversations_html(conversations: Sequence[ConversationPublic]) -> str:

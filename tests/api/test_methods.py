@@ -22,7 +22,7 @@ from tests.api.conftest import Api, assert_error
 def test_options_and_405_name_every_method(user: httpx.Client, address: str, allow: str) -> None:
     asked = user.options(address)
     assert (asked.status_code, asked.headers["allow"], asked.content) == (204, allow, b"")
-    for method in ("PUT", "TRACE", "BREW"):
+    for method in ("PUT", "TRACE", "PROPFIND"):
         refused = user.request(method, address)
         assert_error(refused, 405, "method_not_allowed")
         assert refused.headers["allow"] == allow

@@ -125,7 +125,7 @@ def test_what_is_due_and_how_plans_and_documents_do(site: Api, visitor: Visit) -
         plan(session, me, f"Single {EVIL}", 20, Step("Mix", -9, DONE, done=2), Step("Master", -3), Step("Pitch", 10))
     page = someone.open("dashboard")
     due, plans, used = (page.locator(f"#part-{name}") for name in ("deadlines", "plans", "documents_used"))
-    expect(due).to_contain_text("3 days overdue", timeout=20_000)
+    expect(due).to_contain_text("3 days late", timeout=20_000)
     expect(due).to_contain_text("10 days left")
     expect(plans).to_contain_text("1 of 3 steps done")
     expect(plans).to_contain_text("1 overdue")

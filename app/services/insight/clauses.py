@@ -132,6 +132,7 @@ def told_by(name: str, text: ContractText) -> list[tuple[Sentence, tuple[int, in
 
 def _find(entry: Entry, text: ContractText) -> Clause:
     places = [place_of(text, sentence, at) for _, sentence, at in _ranked(entry, text)[: MORE + 1]]
+    places = [place for place in places if place.quote.strip()]
     if not places:
         return Clause(entry.name, entry.label, found=False)
     best = places[0]

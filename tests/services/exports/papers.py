@@ -118,7 +118,7 @@ def clauses() -> list[dict[str, Any]]:
             "end": 9,
         },
         {
-            "name": "audit_right",
+            "name": "audit",
             "label": "Audit right",
             "found": False,
             "quote": "",
