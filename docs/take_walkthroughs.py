@@ -29,7 +29,7 @@ from tests.security.served import served
 FILE = Path(__file__).parent / "walkthroughs.md"
 SAMPLES = Path(__file__).parents[1] / "app" / "samples"
 READY_SECONDS = 120
-WEEKS = 16  # until the target date of a plan
+WEEKS = 44  # until the target date of a plan
 STEPS = 6  # of a plan that are shown
 INTRO = """# Walkthroughs
 
@@ -160,8 +160,10 @@ def planned(client: httpx.Client, walk: Walk) -> Iterator[str]:
     yield f"**A plan of it: {plan['title']}, by {plan['target_date']}** ({len(plan['steps'])} steps)\n"
     for step in plan["steps"][:STEPS]:
         yield f"- {step['due']}, {step['owner']}: {step['title']}. {step['reason']}".rstrip()
-    for note in (*plan["late"][:3], *plan["unknowns"][:3]):
-        yield f"- To know: {note if isinstance(note, str) else note.get('text', note)}"
+    for late in plan["late"][:3]:
+        yield f"- Late: {late['title']} was due on {late['due']}, {late['days']} days ago"
+    for unknown in plan["unknowns"][:3]:
+        yield f"- To find out: {unknown}"
     yield ""
 
 
