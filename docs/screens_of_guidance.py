@@ -69,13 +69,13 @@ def plans(studio: Studio, size: str) -> None:
 
 def writing(studio: Studio, size: str) -> None:
     with studio.page(size, studio.artist, "app/writing") as page:
-        expect(page.get_by_role("link", name="Short bio")).to_be_visible(timeout=LOADED)
+        expect(page.locator("a.kind", has_text="Short bio")).to_be_visible(timeout=LOADED)
         studio.take(page, "writing", size)
-        page.get_by_role("link", name="Playlist pitch").click()
+        page.locator("a.kind", has_text="Playlist pitch").click()
         page.get_by_role("button", name="Write it").click()
         studio.take(page, "writing-error", size)
         page.get_by_role("button", name="Cancel").click()
-        page.get_by_role("link", name="Short bio").click()
+        page.locator("a.kind", has_text="Short bio").click()
         page.get_by_role("button", name="Write it").click()
         expect(page.locator("#desk-draft .text")).to_be_visible(timeout=LOADED)
         studio.take(page, "writing-draft", size)

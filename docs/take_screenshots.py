@@ -230,7 +230,7 @@ def admin(studio: Studio, size: str) -> None:
         for tab, name, there in (
             ("System", "admin-system", "#system table"),
             ("Audit", "admin-audit", "#audit table"),
-            ("Metrics", "admin-metrics", "#metrics-panel table"),
+            ("Metrics", "admin-metrics", "#metrics-panel .summary"),
             ("Language model", "admin-language-model", "#models form"),
         ):
             page.get_by_role("tab", name=tab).click()
