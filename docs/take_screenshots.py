@@ -36,6 +36,12 @@ FOLDER = Path(__file__).parent / "screenshots"
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 COLOURS = 128  # of a picture's palette: calm pages need no more
 QUESTION = "What commission does my manager take on live income, and is that usual?"
+# What a model would write of the papers, but for one place of its own making.
+BIO = (
+    "Night Ferry sings of night buses, first flats and the sea in winter, with a quiet voice and a loud guitar. The sound sits "
+    "between indie folk and slow electronic music. Two self-released EPs and 61 concerts in the last twelve months lead to a first "
+    "album of ten songs, planned for spring 2027 and first played at the Paradiso."
+)
 LOADED = 20_000  # ms
 SETTLED_MS = 700  # transitions, and the last thing a page asks for
 
@@ -54,6 +60,8 @@ PAPERS = ("royalty-statement.csv", "artist-bio.md", "lyrics.txt")
 def answer(body: Body) -> str:
     """What a careful model would say of the contract and the guide, with the labels that the prompt gives them."""
     prompt = str(body["messages"][-1]["content"])
+    if "Short bio:" in prompt:
+        return BIO
     places = [*LABEL.finditer(prompt)]
     passages = {
         one.group(1): prompt[one.end() : following.start() if following else None]

@@ -86,7 +86,7 @@ _NUMBERS = (
     "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|half"
 )
 _RATE = re.compile(
-    rf"\b(?:{_NUMBERS})(?:[\s-]+(?:and\s+)?(?:{_NUMBERS}))*\s+(?:percent|per\s+cent)\s*\(\s*\d+(?:[.,]\d+)?\s?%?\s*\)|"
+    rf"\b(?:{_NUMBERS})(?:[\s-]+(?:and\s+)?(?:an?\s+)?(?:{_NUMBERS}))*\s+(?:percent|per\s+cent)\s*\(\s*\d+(?:[.,]\d+)?\s?%?\s*\)|"
     r"\b\d{1,3}(?:[.,]\d+)?\s?(?:%|percent\b|per\s+cent\b)|\b\d{1,2}(?:[.,]\d+)?\s+(?:royalty\s+)?points\b",
     re.IGNORECASE,
 )

@@ -44,6 +44,10 @@ def test_every_quote_is_an_exact_part_of_its_page_and_holds_the_value() -> None:
         ("The synchronisation fee is 4.500 EUR.", ("money", "Licence fee", "4.500 EUR")),
         ("The recording budget is £20k.", ("money", "Recording budget", "£20k")),
         ("Producer receives a royalty of four percent (4%) of net receipts.", ("rate", "Royalty", "four percent (4%)")),
+        (
+            "The Manager takes a commission of seventeen and a half percent (17.5%) of gross income.",
+            ("rate", "Commission", "seventeen and a half percent (17.5%)"),
+        ),
         ("The producer royalty is 3 points.", ("rate", "Producer royalty", "3 points")),
         ("The territory shall be Germany, Austria and Switzerland.", ("territory", "Territory", "Germany, Austria and Switzerland")),
         ("The rights are granted throughout the world.", ("territory", "Territory", "throughout the world")),
