@@ -7,7 +7,7 @@
   const OVERLAP_MS = 2000; // changes are written down a moment before they can be seen
   const TYPING_MS = 250;
   const AT_ONCE = 4;
-  const LEARN_MS = [300, 1000, 3000, 9000];
+  const LEARN_MS = [300, 1000, 3000, 9000, 30000];
   const GONE = "The server does not answer; what is shown may be old. Looking again…";
 
   const { api, send, artists, make, options, size, count, confirmed, chosen, makeRow, editRow, finished } = window.aim;
@@ -53,6 +53,7 @@
       rows.set(found.id, makeRow(library, found, (action, row) => acts[action](row)));
       list[place](rows.get(found.id).element);
       heard(found);
+      if (library.writable) learn(rows.get(found.id)); // it may have become ready a moment before the page came
     };
 
     const drop = (row) => {

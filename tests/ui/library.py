@@ -12,7 +12,7 @@ from app.models import READY, Document, now
 from tests.api.conftest import Api
 from tests.ui.chromium import Visitor
 
-READ_MS = 60_000  # a file is read in a second or two
+READ_MS = 20_000  # a file is read in a second or two
 
 Shelve = Callable[..., str]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from app.principal import local_operator
 from tests.api.conftest import Api
+from tests.llm_calls import soon
 from tests.services.insight.texts import MANAGEMENT
 from tests.ui.axe import grave
 from tests.ui.chromium import PHONE, Visitor
@@ -122,3 +123,20 @@ def test_words_of_a_document_are_text(site: Api, visitor: Visit) -> None:
     expect(dialog.get_by_role("region", name="Money")).to_contain_text("<img src=x onerror=window.hit=1>")
     assert dialog.locator("img, b").count() == 0
     assert page.evaluate("window.hit") is None
+
+
+def test_a_document_that_was_ready_before_it_was_understood_tells_what_it_is(site: Api, visitor: Visit) -> None:
+    who = visitor()
+    add(site, who, "Signed deal", DEAL)
+
+    def without(route: Route) -> None:
+        answer = route.fetch()
+        listed = answer.json()
+        route.fulfill(response=answer, json={**listed, "items": [{**one, "insight": None} for one in listed["items"]]})
+
+    me = local_operator(who.user.id)
+    documents = site.services.documents
+    assert soon(lambda: all(one.insight for one in documents.list(me, kb="personal").items), 20)
+    who.page.route("**/api/documents?**", without)  # as the list was a moment after the document became ready
+    page = opened(who)
+    expect(row(page, "Signed deal")).to_contain_text("Management agreement", timeout=READ_MS)
