@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +17,7 @@ from app.models import AuditEvent, User
 from app.principal import Principal
 from app.services.access_names import KINDS, names_of
 from app.services.audit import AuditLog, known_id
+from app.services.csv_lines import csv_line
 from app.services.shapes import AuditPublic, Listing
 
 ACTION = "audit.read"
@@ -96,14 +95,14 @@ class AccessLog:
 
     def _csv(self, conditions: Conditions, *, named: bool) -> Iterator[bytes]:
         """Page by page, so that neither memory nor a transaction is held while a slow reader reads."""
-        yield _line(COLUMNS)
+        yield csv_line(COLUMNS).encode()
         after: str | None = None
         for _ in range(DOWNLOADED // PAGE):
             with self._db.reading() as session:
                 rows = _rows(session, conditions, PAGE, after)
                 rows = _addressed(session, rows) if named else rows
             for row in rows:
-                yield _line([_cell(getattr(row, name)) for name in COLUMNS])
+                yield _line(row)
             if len(rows) < PAGE:
                 return
             after = rows[-1].id
@@ -167,18 +166,12 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _line(cells: Sequence[str]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out).writerow(cells)
-    return out.getvalue().encode("utf-8")
+def _line(row: AuditPublic) -> bytes:
+    return csv_line(_told(getattr(row, name)) for name in COLUMNS).encode()
 
 
-def _cell(value: Any) -> str:
-    """A spreadsheet runs what begins like a formula (OWASP, CSV injection), and an e-mail address may."""
-    if isinstance(value, datetime):
-        return _utc(value).isoformat()
-    text = json.dumps(value) if isinstance(value, list) else str(value or "")
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
+def _told(value: Any) -> Any:
+    return _utc(value) if isinstance(value, datetime) else json.dumps(value) if isinstance(value, list) else value
 
 
 def _number(after: str) -> int:

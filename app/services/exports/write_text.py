@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from datetime import timedelta
 
 from icalendar import Calendar, Event, vText
 
 from app.errors import AppError
+from app.services import csv_lines
 from app.services.exports.paper import Block, Heading, Items, Line, Paper, Paragraph, Span, Table, day_words
 
 PRODUCT = "-//AI Manager//Export//EN"
@@ -18,7 +17,6 @@ NO_DAYS = "There is no day in this that a calendar could hold; export it as a do
 _SIGNS = re.compile(r"([\\`*_<>|~]|\](?=[(:]))")  # a label such as [P1] stays as it is
 _OPENING = re.compile(r"^(\s*\d*)([#+=.)-])")
 # Excel and its kind take a cell that begins so for a formula (OWASP, "CSV Injection").
-_FORMULA = re.compile(r"\s*[=+\-@\t\r＝＋－＠]")
 
 
 def as_markdown(paper: Paper) -> bytes:
@@ -32,11 +30,7 @@ def as_markdown(paper: Paper) -> bytes:
 
 def as_csv(paper: Paper) -> bytes:
     """RFC 4180, in UTF-8 with the mark by which Excel knows it."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\r\n")
-    lines.writerow(map(defused, paper.table.head))
-    lines.writerows(map(defused, row) for row in paper.table.rows)
-    return out.getvalue().encode("utf-8-sig")
+    return csv_lines.as_csv(paper.table.head, paper.table.rows).encode("utf-8-sig")
 
 
 def as_calendar(paper: Paper) -> bytes:
@@ -62,11 +56,6 @@ def as_calendar(paper: Paper) -> bytes:
         calendar.add_component(event)
     data: bytes = calendar.to_ical()
     return data
-
-
-def defused(cell: str) -> str:
-    """The cell as it is, or with an apostrophe before it where a spreadsheet would run it."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _markdown(block: Block) -> str:
