@@ -57,8 +57,8 @@ class ExportService(DocumentAccess):
         db: Database,
         audit: AuditLog,
         conversations: ConversationService,
-        plans: Plans | None = None,
-        drafts: Drafts | None = None,
+        plans: Plans,
+        drafts: Drafts,
         questions: Questions = questions_of,
     ) -> None:
         super().__init__(db, audit)
@@ -83,14 +83,10 @@ class ExportService(DocumentAccess):
         return self._handed_out(principal, "clauses.export", None, wanted, paper, reads)
 
     def draft(self, principal: Principal, draft_id: str, wanted: FormatName) -> Exported:
-        if self._drafts is None:
-            raise NotFound("There is no such draft.")
         paper = draft_paper(self._drafts.get(principal, draft_id))
         return self._handed_out(principal, "draft.export", draft_id, wanted, paper)
 
     def plan_paper(self, principal: Principal, plan_id: str, *, comments: bool = True) -> Paper:
-        if self._plans is None:
-            raise NotFound("There is no such plan.")
         return plan_paper(self._plans.get(principal, plan_id).model_dump(mode="json"), comments=comments)
 
     def answer_paper(self, principal: Principal, message_id: str) -> Paper:

@@ -24,6 +24,7 @@ from app.services.exports.paper import (
     strong,
 )
 from app.services.exports.prose import blocks_of
+from app.services.insight.days import written_days
 from app.services.shapes import Citation, ConversationPublic, MessagePublic
 
 STATES = {
@@ -41,22 +42,6 @@ FOUND_IN = "Named in an answer. Check it in its source before you rely on it."
 HEAD = ("Time (UTC)", "Who", "Text", "State", "Sources")
 TITLE_CHARS = 110
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|september sept sep|october oct"
-        "|november nov|december dec".split("|"),
-        1,
-    )
-    for name in names.split()
-}
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_DAYS = re.compile(
-    rf"\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b"
-    rf"|\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m1>{_MONTH})\.?,? (?P<y1>\d{{4}})\b"
-    rf"|\b(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y2>\d{{4}})\b",
-    re.IGNORECASE,
-)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _LABELS = re.compile(r"\s*\[[PG]\d{1,3}\]")
 
@@ -153,24 +138,12 @@ def _days_in(answers: Sequence[MessagePublic]) -> Iterator[Dated]:
     for answer in answers:
         for sentence in _SENTENCE.split(answer.text):
             words = _LABELS.sub("", _one_line(re.sub(r"[*_`#>|]+", " ", sentence))).strip(" -•")
-            for found in _DAYS.finditer(sentence):
-                day = _day(found)
-                if day is None or (day, words) in seen:
+            for day in (found.day for found in written_days(sentence)):
+                if (day, words) in seen:
                     continue
                 seen.add((day, words))
                 key = hashlib.sha256(f"{answer.id} {day} {words}".encode()).hexdigest()[:24]
                 yield Dated(f"answer-{answer.id}-{key}", day, words[:200], FOUND_IN)
-
-
-def _day(found: re.Match[str]) -> date | None:
-    given = found.groupdict()
-    year, month, day = next(
-        (given[f"y{one}"], given[f"m{one}"], given[f"d{one}"]) for one in ("", "1", "2") if given[f"y{one}"]
-    )
-    try:
-        return date(int(year), int(month) if month.isdigit() else _MONTHS[month.casefold()], int(day))
-    except ValueError:  # no such day
-        return None
 
 
 def _one_line(text: str) -> str:

@@ -59,7 +59,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def links(services: Services, owner: Principal, clock: Clock) -> ShareService:
-    exports = ExportService(services.db, services.audit, services.chat, Shown(owner.user_id))
+    exports = ExportService(services.db, services.audit, services.chat, Shown(owner.user_id), services.desk)
     return ShareService(services.db, services.audit, exports, clock)
 
 
