@@ -36,11 +36,6 @@ from app.ui.status import health_html
 from app.ui.worth import worth_adding
 
 RECENT = 5
-# Sections by their ids, in the order of whoever has said no role.
-SECTIONS = (
-    "deadlines", "plans", "actions", "totals", "activity", "growth", "intents", "documents_used", "answer_times", "recent",
-    "system",
-)  # fmt: skip
 # Words, path of the page; "new" begins a new conversation there.
 ACTIONS = (
     ("Ask a question", "", "new"),

@@ -12,9 +12,9 @@ from app.models import DONE, READY, Conversation, Document, Message, User, now
 from app.principal import local_operator
 from app.services.analytics import AnalyticsPublic, Day
 from app.services.own_figures import times_of
+from app.services.roles.roles import SECTIONS
 from app.services.shapes import ConversationPublic
 from app.ui import dashboard
-from app.ui.dashboard import SECTIONS
 from app.ui.dashboard_texts import conversations_html, days_html, totals_html
 from app.ui.plots import of_days, top_of
 from app.ui.status import health_html

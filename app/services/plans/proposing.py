@@ -74,16 +74,10 @@ class Asked:
     changes: list[Change] = field(default_factory=list)
     text: str = ""
     near: bool = False  # speaks of what an open plan is about
-    section: tuple[str, str] | None = None  # for a prompt, as `as_section` gives it
+    section: tuple[str, str] | None = None  # for a prompt: the open plans with what is still to be done
 
 
 class ProposingService(ProposalService):
-    def as_section(self, principal: Principal, artist_id: str | None) -> tuple[str, str] | None:
-        """For a prompt: the open plans, of an artist or of all, with what is still to be done. None without any."""
-        with self._db.reading() as session:
-            plans = open_plans(session, principal, artist_id)
-        return _section(plans, self._today())
-
     def asked(self, principal: Principal, artist_id: str | None, text: str) -> Asked:
         """By rules, without a model."""
         with self._db.reading() as session:

@@ -70,14 +70,14 @@ def test_nobody_hears_of_anothers_plans(services: Services, user: Principal) -> 
         message = ask(services, stranger, text)
         assert "Harbour" not in message.text
         assert services.plans.proposals(stranger, message_id=message.id).items == []
-    assert services.plans.as_section(stranger, None) is None
+    assert services.plans.asked(stranger, None, "Hello").section is None
 
 
 def test_an_artists_plans_stay_with_the_artist(services: Services, user: Principal) -> None:
     one, other = (services.artists.create(user, name).id for name in ("One", "Other"))
     made = PlanCreate(template="release_single", goal="Release Harbour Lights", target_date=TARGET, artist_id=one)
     asyncio.run(services.plans.create(user, made))
-    assert services.plans.as_section(user, other) is None
-    section = services.plans.as_section(user, one)
+    assert services.plans.asked(user, other, "Hello").section is None
+    section = services.plans.asked(user, one, "Hello").section
     assert section is not None
     assert "Harbour Lights" in section[1]
