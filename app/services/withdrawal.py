@@ -53,7 +53,7 @@ def withdraw_document(session: Session, document: Document) -> int:
         said.add_columns(col(Trace.body)["prompt"]).join(Trace, col(Trace.id) == col(Message.trace_id))
     ).all()
     shown = {where for where, prompt in prompts if any(row["chunk_id"] in chunks for row in prompt or [])}
-    phrases = set().union(*map(_phrases, chunks.values()))
+    phrases = set().union(*map(_phrases, chunks.values())) if cited or shown or _works(session, document) else set()
     count = 0
     for conversation_id in {*cited, *shown}:
         answers = _answers(session, conversation_id)
@@ -69,6 +69,12 @@ def withdraw_document(session: Session, document: Document) -> int:
     )
     session.flush()
     return count
+
+
+def _works(session: Session, document: Document) -> bool:
+    """Whether its owner has plans or drafts, which may repeat its words: telling its phrases takes a while."""
+    owned = (select(table.id).where(col(table.user_id) == document.user_id).limit(1) for table in (Plan, Draft))
+    return any(session.exec(query).first() is not None for query in owned)
 
 
 def withdraw_work(
