@@ -17,15 +17,15 @@ from sqlmodel import Session, col
 from app.config import Settings
 from app.errors import AppError, NotFound
 from app.indexes.embeddings import EmbeddingModel
-from app.log import request_id
-from app.models import Conversation, Message, new_id
+from app.models import Conversation, Message
 from app.principal import Principal
 from app.retrievers.followup import standalone
 from app.retrievers.knowledge import Retrieval
 from app.retrievers.router import build_router
 from app.services.admission import Admission
 from app.services.answering import Answerer, Draft
-from app.services.citations import as_citation, citations
+from app.services.chat_events import error_event, intent_event, sources_event
+from app.services.citations import citations
 from app.services.conversations import ConversationService, message_public, question_of
 from app.services.model_slot import ModelSlot
 from app.services.notes import GRACE_SECONDS, NoteService
@@ -111,8 +111,8 @@ class ChatService(ConversationService):
             if self._known is not None and grant.model is not None and mine:
                 documents = list(dict.fromkeys(mine))
                 answerer.learn(await asyncio.to_thread(self._known, principal, documents))
-            yield _intent(retrieval, conversation, question)
-            yield _sources(draft, request.text)
+            yield intent_event(retrieval, conversation, question)
+            yield sources_event(draft, request.text)
             async with aclosing(response.response_gen) as pieces:
                 while (piece := await watched.unless_ended(lambda: anext(pieces, None))) is not None:
                     yield Event(name="token", data={"text": piece})
@@ -125,14 +125,14 @@ class ChatService(ConversationService):
         except AppError as error:
             state = "partial" if answerer.draft.text else "failed"
             kept = await asyncio.to_thread(self._save, conversation, answer, answerer.draft, request.text, state, error)
-            yield _error(error, kept)
+            yield error_event(error, kept)
         except Exception as error:  # the question must not be lost to a bug; the log has the place
             logger.bind(error=type(error).__name__).opt(exception=True).error("answer failed")
             failure = AppError(FAILED_SENTENCE, status=500, code="internal")
             kept = await asyncio.to_thread(
                 self._save, conversation, answer, answerer.draft, request.text, "failed", failure
             )
-            yield _error(failure, kept)
+            yield error_event(failure, kept)
         else:
             await asyncio.wait([noticing], timeout=GRACE_SECONDS)
             state = answerer.draft.state
@@ -334,34 +334,3 @@ class ChatService(ConversationService):
         if gone:
             raise NotFound("This conversation was deleted while it was being answered.")
         return shown
-
-
-def _intent(retrieval: Retrieval, conversation: Conversation, question: Message) -> Event:
-    trace = retrieval.trace
-    data = {
-        "intent": trace.intent,
-        "direct": trace.direct,
-        "reason": trace.reason,
-        "kbs": trace.kbs,
-        "missing": trace.missing,
-    }
-    return Event(name="intent", data={**data, "conversation": str(conversation.id), "message": str(question.id)})
-
-
-def _sources(draft: Draft, question: str) -> Event:
-    found = [as_citation(source, question).model_dump(mode="json") for source in draft.sources]
-    return Event(name="sources", data={"citations": found, "trace_id": draft.retrieval.trace.id})
-
-
-def _error(error: AppError, kept: MessagePublic) -> Event:
-    return Event(
-        name="error",
-        data={
-            "error": error.code,
-            "detail": error.sentence,
-            "status": error.status,
-            "retry_after": error.retry_after,
-            "request_id": request_id.get() if request_id.get() != "-" else new_id(),
-            "message": kept.model_dump(mode="json"),
-        },
-    )
