@@ -4,8 +4,8 @@ BIN := .venv/bin
 # Processes that share the test files; a file's tests stay together, with the server and the browser they use.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
-BENCHMARKS := embedding_throughput retrieval_latency retrieval_quality relevance_floor precision intent reading ingestion \
-	search_during_ingestion clauses desk_check ui_load
+BENCHMARKS := embedding_throughput retrieval_latency retrieval_quality relevance_floor precision intent own_words reading \
+	ingestion search_during_ingestion clauses desk_check ui_load
 
 .PHONY: setup run test test-all check bench
 

@@ -23,6 +23,7 @@ from app.services.conflicts import Conflict, conflicts, note, unsaid
 from app.services.extractive import best_line, candidates, compose, without_titles
 from app.services.plans.fences import FenceFilter
 from app.services.plans.proposing import FENCE, Asked
+from app.services.plans.wishes import plan_wished
 from app.services.prompts import PERSONA, Source, Turn, build_prompt, fitting, label_sources, size_of
 from app.services.roster import Roster
 from app.services.shapes import State
@@ -235,10 +236,12 @@ class Answerer:
 
     async def _extract(self, question: str, draft: Draft) -> str:
         intent, sources = draft.retrieval.trace.intent, draft.sources
+        broad = plan_wished(question) is not None
         question = without_titles(draft.retrieval.trace.standalone or question, sources)
         if self._lines is None:
             found = candidates(question, sources)
-            return compose(question, found, *await self._meanings(question, [text for _, text in found]), intent)
+            meant = await self._meanings(question, [text for _, text in found])
+            return compose(question, found, *meant, intent, broad=broad)
         groups = [
             candidates(question, group) for group in (*map(self._lines.of, self._lines.artists), self._lines.common)
         ]
@@ -249,7 +252,9 @@ class Answerer:
             at += len(group)
             last = group is groups[-1]
             said.append(
-                compose(question, group, asked, mine, intent) if last else best_line(question, group, asked, mine)
+                compose(question, group, asked, mine, intent, broad=broad)
+                if last
+                else best_line(question, group, asked, mine)
             )
         return "\n\n".join(part for part in (self._lines.every(said[:-1]), said[-1]) if part)
 

@@ -8,7 +8,8 @@ import re
 from app.retrievers.wording import words
 
 _END = re.compile(r"(?<=[.!?;:])\s+(?=[\"“(\[A-Z0-9])|\n{2,}")
-_HEADING = re.compile(r"#{1,6} [^\n]*(?:\n+|$)")
+_HEADING = re.compile(r"(?m)^#{1,6} [^\n]*(?:\n+|\Z)")
+_ITEM = re.compile(r"(?:[-*•–]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s")
 # A clause's number and heading, such as "H. Governing Law." or "12. Limitation of Liability:".
 _CLAUSE = re.compile(
     r"(?:\(?[A-Za-z0-9]{1,3}(?:\.\d+)*[.)]|\d+(?:\.\d+)+)\s+"
@@ -44,6 +45,27 @@ def excerpt(about: str, text: str, limit: int = QUOTE_CHARS) -> str:
             return text[parts[first][0] : parts[last][1]]
 
 
+def paragraph(text: str, sentence: str, limit: int = QUOTE_CHARS) -> str:
+    """The sentences of `sentence`'s paragraph in `text` from its beginning, or as near to it as `limit` characters allow."""
+    at = text.find(sentence)
+    parts = _spans(text)
+    own = next((place for place, (start, end) in enumerate(parts) if start <= at < end), None)
+    if own is None or parts[own][1] - parts[own][0] > limit:
+        return sentence
+    first = last = own
+    while first > 0 and _joined(text, parts, first - 1) and parts[own][1] - parts[first - 1][0] <= limit:
+        first -= 1
+    while last + 1 < len(parts) and _joined(text, parts, last) and parts[last + 1][1] - parts[first][0] <= limit:
+        last += 1
+    return text[parts[first][0] : parts[last][1]]
+
+
+def section(text: str, sentence: str) -> str:
+    """The Markdown heading that `sentence` stands under in `text`; empty where there is none."""
+    above = _HEADING.findall(text[: max(text.find(sentence), 0)])
+    return above[-1].lstrip("#").strip() if above else ""
+
+
 def rarities(asked: set[str], bags: list[set[str]]) -> dict[str, float]:
     """How much each asked word tells: one that few of the `bags` hold says more about which of them answers."""
     return {word: math.log(1 + len(bags) / (1 + sum(word in bag for bag in bags))) for word in asked}
@@ -52,10 +74,14 @@ def rarities(asked: set[str], bags: list[set[str]]) -> dict[str, float]:
 def _spans(text: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     start = 0
-    for end in [match.start() for match in _END.finditer(text)] + [len(text)]:
+    inside = [
+        match.span() for match in _HEADING.finditer(text)
+    ]  # "## 3. Term" is one heading, not the end of a sentence
+    ends = [match.start() for match in _END.finditer(text)]
+    for end in [end for end in ends if not any(first < end < last for first, last in inside)] + [len(text)]:
         while start < end and text[start].isspace():
             start += 1
-        if heading := _HEADING.match(text, start, max(end, start)):
+        while heading := _HEADING.match(text, start):
             start = heading.end()
         part = text[start:end].strip()
         if _CLAUSE.fullmatch(part) and end < len(text):
@@ -70,6 +96,13 @@ def _spans(text: str) -> list[tuple[int, int]]:
         elif text[end:].lstrip().startswith("#"):
             start = end  # a short line before a heading is not that heading's
     return found
+
+
+def _joined(text: str, parts: list[tuple[int, int]], place: int) -> bool:
+    """Whether the sentence there and the next one are of one paragraph, or of one list and what leads to it."""
+    (start, end), (following, _) = parts[place : place + 2]
+    listed = _ITEM.match(text, following) and (text[end - 1] == ":" or _ITEM.match(text, start))
+    return bool(listed) or "\n\n" not in text[end:following]
 
 
 def _best(about: str, parts: list[str]) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.services.plans.wishes import plan_wished
 from app.services.shapes import MessagePublic
 from app.ui.format import Row, message_rows, one_line, question_html
-from app.ui.planning import plan_wished
 
 BROKEN = ("failed", "partial")
 UNANSWERED = '<div class="state failed">This question has no answer yet.</div>'

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app.indexes.embeddings import Dense
+from app.retrievers.passages import Passage
 from app.services.extractive import (
     HEADLINE,
     PASSAGES,
@@ -35,9 +37,14 @@ def answer(question: str, given: list[Source], **values: object) -> str:
 
 
 def lines(text: str, headline: str) -> list[tuple[str, str]]:
-    """Quoted sentence and label of each line under a headline."""
+    """What is quoted, and its label, of each line under a headline."""
+    return [(quote, label) for _, quote, label in headed_lines(text, headline)]
+
+
+def headed_lines(text: str, headline: str) -> list[tuple[str, str, str]]:
+    """Heading (or ""), quote and label of each line under a headline."""
     block = next((part for part in text.split("\n\n") if part.startswith(headline)), "")
-    return re.findall(r"^- “(.*)” \[(\w+)\]$", block, flags=re.MULTILINE)
+    return re.findall(r"^- (?:\*\*(.*):\*\* )?“(.*)” \[(\w+)\]$", block, flags=re.MULTILINE)
 
 
 def test_the_best_sentences_are_quoted_with_their_labels() -> None:
@@ -210,3 +217,88 @@ def test_a_clauses_heading_is_quoted_with_its_sentence_and_never_alone(before: s
     assert found[-1] == clause
     assert not any(sentence.endswith(("Governing Law.", "the Parties.")) for sentence in found)
     assert "6, 7, 10, 11, 12 and 13." not in found
+
+
+GUIDE = """# Release planning
+
+## Countdown for a single
+
+Ten weeks before release day, approve the master and sign the split sheet. Six weeks before it, deliver the audio to the
+distributor.
+
+An artist who is late should move the day.
+
+## Release week
+
+In release week, post the link everywhere and thank everybody who helped."""
+
+
+def test_general_advice_is_quoted_with_its_paragraph_and_heading() -> None:
+    text = answer("When is the audio delivered to the distributor?", sources(industry=(GUIDE,)))
+    [(heading, quote, label)] = headed_lines(text, HEADLINE["global"])
+    assert (heading, label) == ("Countdown for a single", "G1")
+    assert quote.startswith("Ten weeks before release day")
+    assert quote.endswith("deliver the audio to the distributor.")
+
+
+def test_a_clause_of_ones_own_paper_stands_alone_under_its_heading() -> None:
+    contract = f"## 3. Term\n\n{TERM} {LAW}\n\n## 4. Commission\n\n{COMMISSION} {COSTS}"
+    text = answer(QUESTION, sources(contract))
+    assert headed_lines(text, HEADLINE["personal"]) == [("4. Commission", COMMISSION, "P1")]
+
+
+def test_what_leads_to_a_list_is_quoted_with_it() -> None:
+    items = "- the cost of sound, light and transport,\n- grants for which the artist applied alone."
+    given = sources(f"The commission is worked out without these sums of gross income:\n\n{items}\n\n{LAW}")
+    [(quote, _)] = lines(answer("Which sums is the commission worked out without?", given), HEADLINE["personal"])
+    assert quote.endswith("- grants for which the artist applied alone.")
+
+
+def test_a_title_that_only_shares_words_with_the_question_takes_none_of_them_away() -> None:
+    given = label_sources([passage(USUAL, "global", title="Artist management: commission, term and the team")])
+    assert without_titles(QUESTION, given) == QUESTION
+
+
+def guide(*sections: tuple[int, str, str], title: str = "Release planning") -> list[Passage]:
+    """Passages of one document: number, heading and text of each."""
+    found = [passage(text, "global", title=title, heading=heading) for _, heading, text in sections]
+    one = found[0].document
+    return [
+        replace(made, document=one, chunk=replace(made.chunk, number=number))
+        for made, (number, _, _) in zip(found, sections, strict=True)
+    ]
+
+
+WEEK = (9, "Release week", "In release week the plan of the release is to post the link everywhere.")
+AHEAD = (1, "How far ahead", "A single needs ten weeks between its master and the day it comes out.")
+DATES = (5, "Choosing a date", "Friday is the customary day on which music comes out in most of Europe.")
+WISH = "Make me a plan of the release"
+
+
+def test_who_wishes_for_a_plan_is_taken_through_the_guide_in_its_order() -> None:
+    given = label_sources(guide(WEEK, DATES, AHEAD))
+
+    def headings(question: str, **values: bool) -> list[str]:
+        return [heading for heading, _, _ in headed_lines(answer(question, given, **values), HEADLINE["global"])]
+
+    assert headings(WISH) == ["Release week"]
+    assert headings("Make me a strategy", broad=True) == ["How far ahead", "Choosing a date", "Release week"]
+
+
+def test_the_passage_whose_heading_is_the_question_comes_first() -> None:
+    given = label_sources(guide(WEEK, DATES, AHEAD))
+    found = headed_lines(answer("Plan the release week", given, broad=True), HEADLINE["global"])
+    assert [heading for heading, _, _ in found] == ["Release week", "How far ahead", "Choosing a date"]
+
+
+def test_ones_own_papers_are_left_out_where_they_are_far_from_a_question_about_both() -> None:
+    given = sources(LAW, industry=(USUAL,))
+    assert headed_lines(answer(QUESTION, given), HEADLINE["personal"]) == []
+    assert lines(answer(QUESTION, given, intent="personal"), HEADLINE["personal"]) == [(LAW, "P1")]
+
+
+def test_what_the_second_pass_says_of_a_passage_counts() -> None:
+    given = sources("The commission is told in the first letter.", "The commission is told in the second letter.")
+    likely = replace(given[1], passage=replace(given[1].passage, relevance=0.9))
+    [first, *_] = lines(answer("What is the commission?", [given[0], likely]), HEADLINE["personal"])
+    assert first[1] == "P2"
