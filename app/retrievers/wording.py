@@ -28,6 +28,14 @@ _ASKING = re.compile(
     r"\b(?:fair|normal|usual|standard|typical|customary|reasonable|good|bad|okay|ok|enough|high|low|exactly|current|percentage|"
     r"amount|happens?|covered|granted|allowed|included)\b"
 )
+# How people begin who ask for something: it is not what they ask for.
+_REQUEST = re.compile(
+    r"^\W*(?:(?:hi|hello|hey|ok|okay|please|can|could|would|will|you|i|we|want|need|would|like|to|know|let)\s+|i['’]d\s+)*"
+    r"(?:(?:give|tell|show|help|teach|explain|describe|suggest|offer|list)\b\s*(?:to\s+)?(?:(?:me|us)\b\s*)?)?"
+    r"(?:(?:some|a few|any|your|the best|good)\s+)*"
+    r"(?:(?:ideas?|tips|advice|suggestions?|information|help)\s+(?=(?:for|on|about|with|how|to)\b))?",
+    re.IGNORECASE,
+)
 SHORT = 2  # telling words; a question of no more is answered where all of them stand
 NEAR = 25  # characters between the starts of two words that still stand side by side
 
@@ -39,9 +47,13 @@ def stem(word: str) -> str:
         return ""
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-            return word[: -len(suffix)]
-    # "take" and "takes", "license" and "licensing"
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+            word = word[: -len(suffix)]
+            if word[-1] == word[-2] and word[-1] not in "aeiouls" and len(word) > 3:  # "planning" and "plan"
+                word = word[:-1]
+            break
+    # "take" and "takes", "management" and "manager", "royalty" and "royalties"
+    ends = word.endswith("e") or (word.endswith("y") and word[-2:-1] not in "aeiou")
+    return word[:-1] if ends and len(word) > 3 else word
 
 
 def words(text: str) -> set[str]:
@@ -71,6 +83,8 @@ def echoes(question: str, passages: Sequence[tuple[str, str]]) -> list[Echo]:
     """For each (title and heading, text): what it says of the question. A word counts the more the fewer candidates hold it:
     their own corpus is at hand, needs no second look-up, and is never another tenant's.
     """
+    plain = _REQUEST.sub("", question, count=1)
+    question = plain if words(plain) else question
     asked = [found for word in _WORD.findall(question.lower()) if (found := stem(word))]
     wanted, asked_numbers = set(asked), numbers(question)
     if not wanted:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.retrievers.wording import Echo, echoes, numbers, words
+from app.retrievers.wording import Echo, echoes, numbers, stem, words
 
 SAID = [("Deals", "The manager takes a commission."), ("Deals", "A manager sings."), ("Tours", "The bus leaves at 9.")]
 
@@ -75,3 +75,37 @@ def test_a_question_without_content_words_covers_nothing() -> None:
 def test_a_short_question_may_be_said_as_a_whole(question: str, text: str, whole: bool) -> None:
     [echo] = echoes(question, [("Management", text)])
     assert echo.whole is whole
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ("royalty", "royalties"), ("manager", "management", "manage"), ("plan", "planning", "planned"), ("play", "plays"),
+        ("license", "licensing"), ("territory", "territories"), ("sell", "selling"), ("money", "moneys"),
+    ],
+)  # fmt: skip
+def test_forms_of_a_word_have_one_stem(forms: tuple[str, ...]) -> None:
+    assert len({stem(form) for form in forms}) == 1
+    assert all(form.startswith(stem(form)) for form in forms), "passages are looked through for the stem"
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Give me ideas for marketing a single", "marketing a single"),
+        ("Can you tell me about vinyl lead times?", "vinyl lead times"),
+        ("I'd like to know the budget of a tour", "the budget of a tour"),
+        ("Help me plan the release", "plan the release"),
+        ("Show budgets of tours", "Show budgets of tours"),
+    ],
+)
+def test_how_a_request_begins_is_not_what_it_asks_for(question: str, asked: str) -> None:
+    passages = [
+        ("", "A marketing single, vinyl lead times, the budget of a tour, plan the release, show budgets of tours.")
+    ]
+    assert echoes(question, passages)[0] == echoes(asked, passages)[0]
+    assert echoes(question, passages)[0].coverage == 1.0
+
+
+def test_a_request_for_nothing_is_taken_as_it_is() -> None:
+    assert echoes("Give me some ideas", [("", "Some ideas to give.")])[0].coverage > 0
