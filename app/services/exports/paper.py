@@ -6,7 +6,6 @@ Everything on it is text: no markup of any kind is kept, so that each format esc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeVar
@@ -108,10 +107,6 @@ def strong(text: str) -> Line:
     return (Span(text, bold=True),)
 
 
-def text_of(line: Line) -> str:
-    return "".join(span.text for span in line)
-
-
 def paragraphs(text: str, look: Look = "plain") -> tuple[Paragraph, ...]:
     """A paragraph for each line that says something."""
     return tuple(Paragraph(plain(one.strip()), look) for one in text.splitlines() if one.strip())
@@ -145,30 +140,3 @@ def _mapped(value: Value) -> Value:
         changes: dict[str, Any] = {one.name: _mapped(getattr(value, one.name)) for one in fields(value)}
         return replace(value, **changes)
     return value
-
-
-def every_text(paper: Paper) -> Iterable[str]:
-    """All texts for readers, in reading order: what a search in the paper goes through."""
-    yield from (paper.kind, paper.title)
-    for name, value in paper.facts:
-        yield from (name, value)
-    for section in paper.sections:
-        yield section.title
-        for block in section.blocks:
-            yield from _texts(block)
-    yield from paper.small_print
-
-
-def _texts(block: Block) -> Iterable[str]:
-    match block:
-        case Paragraph(line=line):
-            yield text_of(line)
-        case Heading(text=text):
-            yield text
-        case Items(items=items):
-            for item in items:
-                yield f"{item.mark} {text_of(item.line)}".strip()
-        case Table(head=head, rows=rows):
-            yield from head
-            for row in rows:
-                yield from row
