@@ -14,7 +14,6 @@ from app.errors import AppError, Conflict, NotFound
 from app.models import (
     DELETING,
     PROPOSED,
-    Artist,
     Chunk,
     Conversation,
     Document,
@@ -28,6 +27,7 @@ from app.services.audit import AuditLog
 from app.services.documents import Keep
 from app.services.explaining import named_passages
 from app.services.idempotency import forget
+from app.services.ownership import STAYS, check_artist
 from app.services.prompts import HISTORY_MESSAGES, Turn
 from app.services.shapes import ConversationPublic, Listing, MessagePublic
 
@@ -68,7 +68,7 @@ class ConversationService:
         self, principal: Principal, *, title: str | None = None, artist_id: str | None = None
     ) -> ConversationPublic:
         with self._refusing(principal, "conversation.create", artist_id), self._db.session() as session:
-            self._check_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id, STAYS)
             conversation = Conversation(
                 user_id=principal.user_id, artist_id=artist_id, title=((title or "").strip() or UNTITLED)[:200]
             )
@@ -95,7 +95,7 @@ class ConversationService:
             conversation = self._get(session, principal, conversation_id)
             conversation.title = title.strip()[:200] if title is not None else conversation.title
             if not isinstance(artist_id, Keep):
-                self._check_artist(session, principal, artist_id)
+                check_artist(session, principal, artist_id, STAYS)
                 conversation.artist_id = artist_id
             session.add(conversation)
             return conversation_public(conversation)
@@ -218,14 +218,6 @@ class ConversationService:
         foreign = (artist_id is not None and row.trace_id is not None and about != artist_id for row, about in found)
         rows = [row for row, _ in found[: next((place for place, other in enumerate(foreign) if other), len(found))]]
         return [Turn(row.role, row.text) for row in reversed(rows) if row.text]
-
-    def _check_artist(self, session: Session, principal: Principal, artist_id: str | None) -> None:
-        """Raise `NotFound` unless the artist is the principal's, and stays until the conversation is there."""
-        if artist_id is None:
-            return
-        artist = session.get(Artist, artist_id, with_for_update={"read": True, "key_share": True})
-        if artist is None or artist.user_id != principal.user_id:
-            raise NotFound("There is no such artist.")
 
     def _add_question(self, session: Session, conversation: Conversation, text: str) -> Message:
         message = Message(conversation_id=conversation.id or 0, role="user", text=text)

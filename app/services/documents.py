@@ -19,6 +19,7 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.idempotency import forget
 from app.services.insight.briefs import kinds_of
+from app.services.ownership import STAYS, check_artist
 from app.services.quotas import check_quota, hold_owner
 from app.services.selection import COMING, NO_ARTIST, Kind, Progress, conditions, totals
 from app.services.shapes import DocumentPublic, DocumentTotals, Listing
@@ -88,7 +89,7 @@ class DocumentService(VersionService):
         try:
             self._at("file stored")
             with self._refusing(principal, "document.receive", artist_id), self._db.session() as session:
-                self._check_artist(session, principal, document.artist_id)
+                check_artist(session, principal, document.artist_id, STAYS)
                 hold_owner(session, document)
                 if (same := self._same_bytes(session, document)) is not None:
                     if same.status == FAILED:
@@ -133,7 +134,7 @@ class DocumentService(VersionService):
         limit = max(1, min(limit, 200))
         wanted = conditions(q=q, status=status, artist_id=artist_id, standing=standing, kind=kind, since=since)
         with self._refusing(principal, "document.list", after or artist_id), self._db.reading() as session:
-            self._check_roster(session, principal, None if artist_id == NO_ARTIST else artist_id)
+            check_artist(session, principal, None if artist_id == NO_ARTIST else artist_id)
             query = select(Document).where(self._visible(principal), col(Document.status) != DELETING)
             if wanted:
                 query = query.outerjoin(Revision, COMING).where(*wanted)
@@ -195,7 +196,7 @@ class DocumentService(VersionService):
             if moved := not isinstance(artist_id, Keep) and artist_id != document.artist_id:
                 if document.kb == "global":
                     raise AppError("An industry document belongs to no artist.", status=422, code="artist")
-                self._check_artist(session, principal, artist_id)
+                check_artist(session, principal, artist_id, STAYS)
                 document.artist_id = artist_id
                 queue_again(document)
             session.add(document)

@@ -18,6 +18,7 @@ from app.models import Artist, GrowthFigure, User, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.csv_lines import as_csv
+from app.services.ownership import check_artist
 from app.services.shapes import Id, Listing
 
 Metric = Literal["listeners", "followers", "streams", "income"]
@@ -238,15 +239,6 @@ def hold(session: Session, principal: Principal) -> None:
     """Two who add to the same user's figures at once take turns: the second sees what the first did."""
     if session.get(User, principal.user_id, with_for_update=True) is None:
         raise AppError("Figures belong to a user.", status=403, code="forbidden")
-
-
-def check_artist(session: Session, principal: Principal, artist_id: str | None) -> None:
-    """An artist of the principal's, or all (None); unknown and not theirs are the same `NotFound`."""
-    if artist_id is None:
-        return
-    artist = session.get(Artist, artist_id)
-    if artist is None or artist.user_id != principal.user_id:
-        raise NotFound("There is no such artist.")
 
 
 def check_room(session: Session, principal: Principal, more: int) -> None:

@@ -27,9 +27,10 @@ from app.models import (
     User,
 )  # fmt: skip
 from app.principal import Principal
-from app.services.artists import ArtistPublic, check_not_last, keep_mixed, own_artist
+from app.services.artists import ArtistPublic, check_not_last, keep_mixed
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService, queue_again
+from app.services.ownership import CHANGES, own_artist
 from app.services.shapes import Id, Listing
 from app.services.withdrawal import withdraw, withdraw_work
 
@@ -60,7 +61,7 @@ class HandoverService:
         """
         address = email.strip().casefold()
         with self._refusing(principal, "artist.offer", artist_id), self._db.session() as session:
-            own_artist(session, principal, artist_id)
+            own_artist(session, principal, artist_id, CHANGES)
             check_not_last(session, principal.user_id, "handed over")
             user = session.exec(select(User).where(User.email == address, col(User.disabled).is_(False))).first()
             if user is not None and user.id == principal.user_id:
@@ -73,7 +74,7 @@ class HandoverService:
     def withdraw(self, principal: Principal, artist_id: str) -> None:
         """Take an offer back; without one nothing happens, so that nobody learns whether there was one."""
         with self._refusing(principal, "artist.offer_withdrawn", artist_id), self._db.session() as session:
-            own_artist(session, principal, artist_id)
+            own_artist(session, principal, artist_id, CHANGES)
             session.execute(delete(Handover).where(col(Handover.artist_id) == artist_id))
             self._audit.record(session, principal, "artist.offer_withdrawn", object_id=artist_id)
 

@@ -22,6 +22,7 @@ from app.models import Artist, Conversation, Message, Profile, ProfileNote, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.documents import Keep
+from app.services.ownership import check_artist
 from app.services.shapes import Id, Listing
 from app.services.statements import MOST, may_state, statements, verbatim
 
@@ -100,7 +101,7 @@ class NoteService:
         """
         wanted = _checked(text)
         with self._refusing(principal, "note.create", artist_id), self._db.session() as session:
-            _check_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id)
             digest = self._digest(principal, wanted)
             note = _by_digest(session, principal, digest)
             if note is None or note.status != CONFIRMED:
@@ -127,7 +128,7 @@ class NoteService:
             if note.status == DECLINED:
                 raise Conflict("This note was declined and its words are gone; write it anew.", code="declined")
             if not isinstance(artist_id, Keep):
-                _check_artist(session, principal, artist_id)
+                check_artist(session, principal, artist_id)
                 note.artist_id = artist_id
             if wanted is not None:
                 note.text, note.digest = wanted, self._digest(principal, wanted)
@@ -262,12 +263,6 @@ def _talk(session: Session, principal: Principal, conversation: str) -> int:
     if row is None or row.user_id != principal.user_id:
         raise NotFound("There is no such conversation.")
     return number
-
-
-def _check_artist(session: Session, principal: Principal, artist_id: str | None) -> None:
-    artist = session.get(Artist, artist_id) if artist_id is not None else None
-    if artist_id is not None and (artist is None or artist.user_id != principal.user_id):
-        raise NotFound("There is no such artist.")
 
 
 def _check_room(session: Session, principal: Principal) -> None:

@@ -22,6 +22,7 @@ from app.models import DELETING, READY, Conversation, Document, LoginSession, Us
 from app.principal import local_operator
 from app.services.documents import DocumentService
 from app.services.idempotency import LEASE, Idempotency
+from app.services.ownership import STAYS, check_artist
 from app.services.usage import Grant, record
 from tests.api.conftest import Api, assert_error, wait_ready
 from tests.postgres import postgres_url
@@ -213,18 +214,15 @@ def test_a_model_chosen_by_many_at_once_is_one_of_theirs(api: Api) -> None:
 def test_an_artist_stays_while_a_document_or_a_conversation_arrives(api: Api) -> None:
     services = api.services
     who = local_operator(services.users.by_email(api.register()[1]["email"]).id)
-    for check, row in (
-        (
-            services.documents._check_artist,
-            Document(kb="personal", title="a", filename="a", suffix=".txt", status=READY),
-        ),
-        (services.chat._check_artist, Conversation(user_id=who.user_id)),
+    for row in (
+        Document(kb="personal", title="a", filename="a", suffix=".txt", status=READY),
+        Conversation(user_id=who.user_id),
     ):
         artist = row.artist_id = services.artists.create(who, "Night Ferry").id
         row.user_id = who.user_id
         deleting = threading.Thread(target=services.artists.delete, args=(who, artist))
         with services.db.session() as session:
-            check(session, who, artist)
+            check_artist(session, who, artist, STAYS)
             deleting.start()
             deleting.join(0.5)
             assert deleting.is_alive(), "it waits for what arrives, to take it along"

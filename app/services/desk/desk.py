@@ -17,7 +17,7 @@ from app.models import Draft, now
 from app.principal import Principal
 from app.services.admission import Admission
 from app.services.audit import AuditLog
-from app.services.desk.facts import Facts, check_artist, gather
+from app.services.desk.facts import Facts, gather
 from app.services.desk.kinds import Kind, load_kinds
 from app.services.desk.prompt import fitting
 from app.services.desk.reading import Read, read
@@ -34,6 +34,7 @@ from app.services.desk.shapes import (
 )
 from app.services.desk.writing import NO_MODEL, NOT_NOW, Written, write
 from app.services.model_slot import ModelSlot
+from app.services.ownership import check_artist
 from app.services.profiles import ProfileService
 from app.services.roles.roles import RoleService
 from app.services.search import Scope, SearchService

@@ -11,11 +11,12 @@ from sqlmodel import Session, col, or_, select
 
 from app.db import Database
 from app.errors import AppError, NotFound
-from app.models import ACCEPTED, DECLINED, DELETING, Artist, Document, DocumentInsight, ImportantDate, new_id, now
+from app.models import ACCEPTED, DECLINED, DELETING, Document, DocumentInsight, ImportantDate, new_id, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.insight.places import Passages
 from app.services.insight.shapes import DatePublic, DateStatus
+from app.services.ownership import check_artist
 from app.services.shapes import Listing
 
 LONGEST_LABEL = 200  # characters, as the column
@@ -45,7 +46,7 @@ class DateService:
             if status is not None:
                 query = query.where(ImportantDate.status == status)
             if artist_id is not None:
-                _check_artist(session, principal, artist_id)
+                check_artist(session, principal, artist_id)
                 query = query.where(or_(ImportantDate.artist_id == artist_id, col(ImportantDate.artist_id).is_(None)))
             if document_id is not None:
                 document = session.get(Document, document_id)
@@ -74,7 +75,7 @@ class DateService:
             status=ACCEPTED,
         )  # fmt: skip
         with self._refusing(principal, "date.create", artist_id), self._db.session() as session:
-            _check_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id)
             session.add(row)
             self._audit.record(session, principal, "date.create", object_id=row.id)
             session.flush()
@@ -136,14 +137,6 @@ def _get(session: Session, principal: Principal, date_id: str) -> ImportantDate:
     if row is None:
         raise NotFound("There is no such date.")
     return row
-
-
-def _check_artist(session: Session, principal: Principal, artist_id: str | None) -> None:
-    if artist_id is None:
-        return
-    artist = session.get(Artist, artist_id)
-    if artist is None or artist.user_id != principal.user_id:
-        raise NotFound("There is no such artist.")
 
 
 def _label(label: str) -> str:

@@ -10,11 +10,12 @@ from datetime import date
 from sqlmodel import Session, col, func, or_, select
 
 from app.db import Database
-from app.errors import Conflict, NotFound
-from app.models import Artist, Plan, PlanStep
+from app.errors import Conflict
+from app.models import Plan, PlanStep
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.model_slot import ModelSlot
+from app.services.ownership import STAYS, check_artist
 from app.services.plans.deadlines import deadlines
 from app.services.plans.making import PlanDraft, StepDraft, draft_plan
 from app.services.plans.proposing import ProposingService
@@ -96,7 +97,7 @@ class PlanService(ProposingService):
         if status is not None:
             query = query.where(Plan.status == status)
         with self._refusing(principal, "plan.list", artist_id or after), self._db.reading() as session:
-            self._own_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id)
             if after is not None:
                 last = self._plan(session, principal, after)
                 query = query.where(
@@ -161,20 +162,20 @@ class PlanService(ProposingService):
     def deadlines(self, principal: Principal, *, days: int = 60, artist_id: str | None = None) -> DeadlinesPublic:
         """What is overdue, and what is due within `days`."""
         with self._refusing(principal, "plan.deadlines", artist_id), self._db.reading() as session:
-            self._own_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id)
             return deadlines(session, principal, self._today(), days, artist_id)
 
     def _draft(self, principal: Principal, made: PlanCreate) -> tuple[PlanDraft, builtins.list[StepDraft]]:
         """The template's plan, and the steps of the template that it leaves out."""
         chosen = template(made.template)
         with self._refusing(principal, "plan.create", made.artist_id), self._db.reading() as session:
-            self._own_artist(session, principal, made.artist_id)
+            check_artist(session, principal, made.artist_id)
             _check_room(session, principal)
         return draft_plan(chosen, made.goal, checked_day(made.target_date), self._profiles.get(principal), made.title)
 
     def _keep(self, principal: Principal, made: PlanCreate, draft: PlanDraft, found: Found, grant: Grant) -> PlanPublic:
         with self._refusing(principal, "plan.create", made.artist_id), self._db.session() as session:
-            self._own_artist(session, principal, made.artist_id, hold=True)
+            check_artist(session, principal, made.artist_id, STAYS)
             _check_room(session, principal)
             plan = Plan(
                 user_id=principal.user_id, artist_id=made.artist_id, title=draft.title, template=draft.template.id,
@@ -194,15 +195,6 @@ class PlanService(ProposingService):
             )
         grant.settle(spent)
         return shown
-
-    def _own_artist(self, session: Session, principal: Principal, artist_id: str | None, *, hold: bool = False) -> None:
-        """Raise `NotFound` unless the artist is the principal's; `hold`: and stays until this transaction ends."""
-        if artist_id is None:
-            return
-        lock = {"read": True, "key_share": True} if hold else None
-        artist = session.get(Artist, artist_id, with_for_update=lock)
-        if artist is None or artist.user_id != principal.user_id:
-            raise NotFound("There is no such artist.")
 
 
 def _row(plan: Plan, number: int, step: StepDraft) -> PlanStep:
