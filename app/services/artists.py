@@ -18,10 +18,12 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService
 from app.services.ownership import CHANGES, own_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 from app.services.withdrawal import withdraw
 
 LONGEST_NAME = 200  # characters, as the column
+ORDER = Order(col(Artist.created), col(Artist.id))
 
 
 class ArtistPublic(BaseModel):
@@ -40,23 +42,19 @@ class ArtistService:
     ) -> Listing[ArtistPublic]:
         """The principal's own artists, oldest first: the one that came with the account leads. `counted`: with the number of
         their documents."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(Artist).where(Artist.user_id == principal.user_id)
         with self._refusing(principal, "artist.list", after), self._db.reading() as session:
             if after is not None:
                 last = own_artist(session, principal, after)
-                query = query.where(
-                    (col(Artist.created) > last.created)
-                    | ((col(Artist.created) == last.created) & (col(Artist.id) > last.id))
-                )
-            rows = session.exec(query.order_by(col(Artist.created), col(Artist.id)).limit(limit + 1)).all()
+                query = query.where(ORDER.after(last.created, last.id))
+            rows = session.exec(query.order_by(*ORDER.columns).limit(limit + 1)).all()
             documents = select(Document.artist_id, func.count()).where(
                 col(Document.artist_id).in_([row.id for row in rows]), Document.status != DELETING
             )
             counts = dict(session.exec(documents.group_by(col(Document.artist_id))).all()) if counted else {}
-        following = rows[limit - 1].id if len(rows) > limit else None
         items = [one.model_copy(update={"documents": counts.get(one.id, 0)}) for one in _public(rows[:limit])]
-        return Listing(items=items, next=following)
+        return Listing(items=items, next=next_after(rows, limit))
 
     def create(self, principal: Principal, name: str) -> ArtistPublic:
         """Add an artist to the principal's roster. Raises `AppError` 422 for a name that is empty or too long."""

@@ -28,11 +28,13 @@ from app.services.documents import Keep
 from app.services.explaining import named_passages
 from app.services.idempotency import forget
 from app.services.ownership import STAYS, check_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.prompts import HISTORY_MESSAGES, Turn
 from app.services.shapes import ConversationPublic, Listing, MessagePublic
 
 UNTITLED = "New conversation"
 TITLE_CHARS = 60
+ORDER = Order(col(Conversation.updated), col(Conversation.id), newest_first=True)
 
 
 class ConversationService:
@@ -43,7 +45,7 @@ class ConversationService:
         self, principal: Principal, *, q: str | None = None, limit: int = 50, after: str | None = None
     ) -> Listing[ConversationPublic]:
         """Newest first; with `q` those whose title or messages hold it."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(Conversation).where(Conversation.user_id == principal.user_id)
         if q is not None and (wanted := q.strip()):
             said = select(Message.conversation_id).where(
@@ -55,14 +57,10 @@ class ConversationService:
         with self._refusing(principal, "conversation.list", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
-                query = query.where(
-                    (col(Conversation.updated) < last.updated)
-                    | ((col(Conversation.updated) == last.updated) & (col(Conversation.id) < last.id))
-                )
-            query = query.order_by(col(Conversation.updated).desc(), col(Conversation.id).desc()).limit(limit + 1)
+                query = query.where(ORDER.after(last.updated, last.id))
+            query = query.order_by(*ORDER.columns).limit(limit + 1)
             rows = session.exec(query).all()
-        following = str(rows[limit - 1].id) if len(rows) > limit else None
-        return Listing(items=[conversation_public(row) for row in rows[:limit]], next=following)
+        return Listing(items=[conversation_public(row) for row in rows[:limit]], next=next_after(rows, limit))
 
     def create(
         self, principal: Principal, *, title: str | None = None, artist_id: str | None = None
@@ -118,16 +116,16 @@ class ConversationService:
         self, principal: Principal, conversation_id: str, *, limit: int = 100, after: str | None = None
     ) -> Listing[MessagePublic]:
         """Oldest first, without what was replaced."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         later = col(Message.id) > number(after or "")
         rows = self._messages(principal, conversation_id, later, col(Message.id), limit + 1)
-        return Listing(items=rows[:limit], next=rows[limit - 1].id if len(rows) > limit else None)
+        return Listing(items=rows[:limit], next=next_after(rows, limit))
 
     def newest(
         self, principal: Principal, conversation_id: str, *, limit: int = 30, before: str | None = None
     ) -> Listing[MessagePublic]:
         """The last messages, or those before message `before`, oldest first; `next` is the `before` of what comes above."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         above = col(Message.id) < number(before) if before is not None else true()
         rows = self._messages(principal, conversation_id, above, col(Message.id).desc(), limit + 1)
         shown = rows[:limit][::-1]
@@ -137,7 +135,7 @@ class ConversationService:
         self, principal: Principal, message_id: str, *, limit: int = 100, after: str | None = None
     ) -> Listing[MessagePublic]:
         """What a question took the place of: it in other words, and the answers it had; oldest first."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:
             message = self._get_message(session, principal, message_id)
             question_id = message.replaced_by or question_of(session, message).id
@@ -148,7 +146,7 @@ class ConversationService:
             )
             rows = session.exec(query.order_by(col(Message.id)).limit(limit + 1)).all()
             shown = with_present_state(session, [message_public(row) for row in rows[:limit]])
-        return Listing(items=shown, next=shown[-1].id if len(rows) > limit else None)
+        return Listing(items=shown, next=next_after(rows, limit))
 
     def message(self, principal: Principal, message_id: str) -> MessagePublic:
         with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:

@@ -20,6 +20,7 @@ from app.services.audit import AuditLog
 from app.services.idempotency import forget
 from app.services.insight.briefs import kinds_of
 from app.services.ownership import STAYS, check_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.quotas import check_quota, hold_owner
 from app.services.selection import COMING, NO_ARTIST, Kind, Progress, conditions, totals
 from app.services.shapes import DocumentPublic, DocumentTotals, Listing
@@ -28,6 +29,7 @@ from app.services.versions import VersionService, checked_name, public, queue_ag
 from app.services.withdrawal import withdraw_document
 
 __all__ = ["DocumentService", "Keep", "public", "queue_again"]
+ORDER = Order(col(Document.created), col(Document.id), newest_first=True)
 
 
 class Keep(Enum):
@@ -131,7 +133,7 @@ class DocumentService(VersionService):
 
         Raises `NotFound` for an artist who is not the principal's.
         """
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         wanted = conditions(q=q, status=status, artist_id=artist_id, standing=standing, kind=kind, since=since)
         with self._refusing(principal, "document.list", after or artist_id), self._db.reading() as session:
             check_artist(session, principal, None if artist_id == NO_ARTIST else artist_id)
@@ -142,17 +144,13 @@ class DocumentService(VersionService):
                 query = query.where(Document.kb == kb)
             if after is not None:
                 last = self._get(session, principal, after)
-                older = (col(Document.created) < last.created) | (
-                    (col(Document.created) == last.created) & (col(Document.id) < last.id)
-                )
-                query = query.where(older)
-            query = query.order_by(col(Document.created).desc(), col(Document.id).desc()).limit(limit + 1)
+                query = query.where(ORDER.after(last.created, last.id))
+            query = query.order_by(*ORDER.columns).limit(limit + 1)
             rows = session.exec(query).all()
             coming = self._revisions(session, [row.id for row in rows])
             kinds = kinds_of(session, [row.id for row in rows])
-        following = rows[limit - 1].id if len(rows) > limit else None
         items = [public(row, coming.get(row.id), kinds.get(row.id)) for row in rows[:limit]]
-        return Listing(items=items, next=following)
+        return Listing(items=items, next=next_after(rows, limit))
 
     def has_own(self, principal: Principal) -> bool:
         """Whether there is any document of the principal's own."""

@@ -19,6 +19,7 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.csv_lines import as_csv
 from app.services.ownership import check_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 
 Metric = Literal["listeners", "followers", "streams", "income"]
@@ -29,6 +30,7 @@ CENT = Decimal("0.01")
 MOST_FIGURES = 50_000  # of one user: four figures a day on three platforms for eleven years
 NO_SUCH = "There is no such figure."
 _CODE = re.compile(r"[A-Z]{3}")  # ISO 4217
+ORDER = Order(col(GrowthFigure.day), col(GrowthFigure.id), newest_first=True)
 
 
 def _plain(text: str) -> str:
@@ -109,21 +111,17 @@ class GrowthService:
         after: str | None = None,
     ) -> Listing[GrowthPublic]:
         """The principal's own figures, the newest day first."""
-        limit = max(1, min(limit, 200))
-        order = (col(GrowthFigure.day).desc(), col(GrowthFigure.id).desc())
-        query = self._mine(principal, metric).order_by(*order).limit(limit + 1)
+        limit = page_size(limit)
+        query = self._mine(principal, metric).order_by(*ORDER.columns).limit(limit + 1)
         with self._refusing(principal, "growth.list", after or artist_id), self._db.reading() as session:
             if artist_id is not None:
                 check_artist(session, principal, artist_id)
                 query = query.where(GrowthFigure.artist_id == artist_id)
             if after is not None:
                 last = _own(session, principal, after)
-                same = (col(GrowthFigure.day) == last.day) & (col(GrowthFigure.id) < last.id)
-                query = query.where((col(GrowthFigure.day) < last.day) | same)
+                query = query.where(ORDER.after(last.day, last.id))
             rows = session.exec(query).all()
-        return Listing(
-            items=[public(row) for row in rows[:limit]], next=rows[limit - 1].id if len(rows) > limit else None
-        )
+        return Listing(items=[public(row) for row in rows[:limit]], next=next_after(rows, limit))
 
     def lines(
         self, principal: Principal, *, metric: Metric | None = None, artist_id: str | None = None

@@ -31,6 +31,7 @@ from app.services.artists import ArtistPublic, check_not_last, keep_mixed
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService, queue_again
 from app.services.ownership import CHANGES, own_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 from app.services.withdrawal import withdraw, withdraw_work
 
@@ -38,6 +39,7 @@ from app.services.withdrawal import withdraw, withdraw_work
 MOVING: tuple[type[Plan | Draft | GrowthFigure | ImportantDate | ProfileNote], ...] = (
     Plan, Draft, GrowthFigure, ImportantDate, ProfileNote,
 )  # fmt: skip
+ORDER = Order(col(Handover.created), col(Handover.id))
 
 
 class OfferPublic(BaseModel):
@@ -80,30 +82,26 @@ class HandoverService:
 
     def offers(self, principal: Principal, *, limit: int = 50, after: str | None = None) -> Listing[OfferPublic]:
         """What is offered to the principal, oldest first."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = (
             select(Handover, Artist, User)
             .join(Artist, col(Artist.id) == col(Handover.artist_id))
             .join(User, col(User.id) == col(Handover.from_user_id))
             .where(Handover.to_user_id == principal.user_id, col(User.disabled).is_(False))
-            .order_by(col(Handover.created), col(Handover.id))
+            .order_by(*ORDER.columns)
         )
         with self._refusing(principal, "artist.offers", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
-                query = query.where(
-                    (col(Handover.created) > last.created)
-                    | ((col(Handover.created) == last.created) & (col(Handover.id) > last.id))
-                )
+                query = query.where(ORDER.after(last.created, last.id))
             rows = session.exec(query.limit(limit + 1)).all()
-        following = rows[limit - 1][0].id if len(rows) > limit else None
         items = [
             OfferPublic(
                 id=offer.id, artist_id=artist.id, artist=artist.name, from_email=user.email, created=offer.created
             )
             for offer, artist, user in rows[:limit]
         ]
-        return Listing(items=items, next=following)
+        return Listing(items=items, next=next_after([offer for offer, _, _ in rows], limit))
 
     def accept(self, principal: Principal, offer_id: str) -> ArtistPublic:
         """Take an artist over with its documents and conversations, at one instant for everybody.

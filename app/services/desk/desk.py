@@ -35,6 +35,7 @@ from app.services.desk.shapes import (
 from app.services.desk.writing import NO_MODEL, NOT_NOW, Written, write
 from app.services.model_slot import ModelSlot
 from app.services.ownership import check_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.profiles import ProfileService
 from app.services.roles.roles import RoleService
 from app.services.search import Scope, SearchService
@@ -44,6 +45,7 @@ from app.services.watch import SessionWatch
 
 SHARE_FOR_SOURCES = 0.5  # of the model's context; the rest is for rules, facts and the text
 LONGEST_TITLE = 90
+ORDER = Order(col(Draft.updated), col(Draft.id), newest_first=True)
 
 
 class DeskService:
@@ -109,7 +111,7 @@ class DeskService:
         self, principal: Principal, *, artist_id: str | None = None, limit: int = 50, after: str | None = None
     ) -> Listing[DraftRow]:
         """Newest change first, without the texts; of one artist, if named."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(Draft).where(Draft.user_id == principal.user_id)
         with self._refusing(principal, "draft.list", after or artist_id), self._db.reading() as session:
             if artist_id is not None:
@@ -117,14 +119,9 @@ class DeskService:
                 query = query.where(Draft.artist_id == artist_id)
             if after is not None:
                 last = _own(session, principal, after)
-                query = query.where(
-                    (col(Draft.updated) < last.updated)
-                    | ((col(Draft.updated) == last.updated) & (col(Draft.id) < last.id))
-                )
-            rows = session.exec(query.order_by(col(Draft.updated).desc(), col(Draft.id).desc()).limit(limit + 1)).all()
-        return Listing(
-            items=[draft_row(row) for row in rows[:limit]], next=rows[limit - 1].id if len(rows) > limit else None
-        )
+                query = query.where(ORDER.after(last.updated, last.id))
+            rows = session.exec(query.order_by(*ORDER.columns).limit(limit + 1)).all()
+        return Listing(items=[draft_row(row) for row in rows[:limit]], next=next_after(rows, limit))
 
     def get(self, principal: Principal, draft_id: str) -> DraftPublic:
         with self._refusing(principal, "draft.read", draft_id), self._db.reading() as session:

@@ -16,6 +16,7 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.model_slot import ModelSlot
 from app.services.ownership import STAYS, check_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.plans.deadlines import deadlines
 from app.services.plans.making import PlanDraft, StepDraft, draft_plan
 from app.services.plans.proposing import ProposingService
@@ -41,6 +42,7 @@ from app.services.usage import Grant, record
 
 NOT_WORDED = "The language model did not answer, so the words are the template's."
 MOST_PLANS = 200  # of one user: ten artists with twenty plans each
+ORDER = Order(col(Plan.updated), col(Plan.id), newest_first=True)
 
 
 class PlanService(ProposingService):
@@ -90,7 +92,7 @@ class PlanService(ProposingService):
         after: str | None = None,
     ) -> Listing[PlanRow]:
         """Own plans, the last changed first; with an artist, theirs and those for all artists."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(Plan).where(Plan.user_id == principal.user_id)
         if artist_id is not None:
             query = query.where(or_(col(Plan.artist_id).is_(None), col(Plan.artist_id) == artist_id))
@@ -100,13 +102,10 @@ class PlanService(ProposingService):
             check_artist(session, principal, artist_id)
             if after is not None:
                 last = self._plan(session, principal, after)
-                query = query.where(
-                    (col(Plan.updated) < last.updated)
-                    | ((col(Plan.updated) == last.updated) & (col(Plan.id) < last.id))
-                )
-            rows = session.exec(query.order_by(col(Plan.updated).desc(), col(Plan.id).desc()).limit(limit + 1)).all()
+                query = query.where(ORDER.after(last.updated, last.id))
+            rows = session.exec(query.order_by(*ORDER.columns).limit(limit + 1)).all()
             shown = [plan_row(plan, steps_of(session, plan.id), self._today()) for plan in rows[:limit]]
-        return Listing(items=shown, next=shown[-1].id if len(rows) > limit else None)
+        return Listing(items=shown, next=next_after(rows, limit))
 
     def get(self, principal: Principal, plan_id: str) -> PlanPublic:
         with self._refusing(principal, "plan.read", plan_id), self._db.reading() as session:
