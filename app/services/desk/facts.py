@@ -16,6 +16,7 @@ from app.services.desk.check import MARK, count_marks
 from app.services.desk.evidence import Known
 from app.services.desk.kinds import OPEN, SLOT, Kind
 from app.services.desk.sums import Sum, add_up, numbered
+from app.services.insight.days import spoken
 from app.services.ownership import own_artist
 from app.services.profiles import ProfileShape
 from app.services.prompts import Source
@@ -38,7 +39,7 @@ class Facts:
 
     @property
     def day(self) -> str:
-        return f"{self.today.day} {self.today:%B %Y}"
+        return spoken(self.today)
 
     @property
     def total(self) -> Sum:

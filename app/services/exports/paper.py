@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeVar
 
+from app.services.insight.days import spoken
+
 Value = TypeVar("Value")
 Look = Literal["plain", "quote", "note", "warning"]
 
@@ -116,8 +118,7 @@ def day_words(day: date | datetime | str | None) -> str:
     """1 March 2027; of ISO text too. Empty for nothing."""
     if not day:
         return ""
-    found = date.fromisoformat(day[:10]) if isinstance(day, str) else day
-    return f"{found.day} {found:%B %Y}"
+    return spoken(date.fromisoformat(day[:10]) if isinstance(day, str) else day)
 
 
 def named(paper: Paper, suffix: str) -> str:

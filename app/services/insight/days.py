@@ -144,4 +144,5 @@ def last_day(start: date, span: Span) -> date | None:
 
 
 def spoken(day: date) -> str:
+    """1 March 2027."""
     return f"{day.day} {MONTHS[day.month - 1].capitalize()} {day.year}"
