@@ -27,7 +27,7 @@ from app.services.audit import AuditLog
 from app.services.documents import Keep
 from app.services.explaining import named_passages
 from app.services.idempotency import forget
-from app.services.ownership import STAYS, check_artist
+from app.services.ownership import STAYS, check_artist, own
 from app.services.paging import Order, next_after, page_size
 from app.services.prompts import HISTORY_MESSAGES, Turn
 from app.services.shapes import ConversationPublic, Listing, MessagePublic
@@ -230,10 +230,7 @@ class ConversationService:
         session.execute(update(Conversation).where(col(Conversation.id) == conversation.id).values(updated=now()))
 
     def _get(self, session: Session, principal: Principal, conversation_id: str) -> Conversation:
-        conversation = session.get(Conversation, number(conversation_id))
-        if conversation is None or conversation.user_id != principal.user_id:
-            raise NotFound("There is no such conversation.")
-        return conversation
+        return own(session, principal, Conversation, number(conversation_id), "conversation")
 
     def _get_message(self, session: Session, principal: Principal, message_id: str) -> Message:
         message = session.get(Message, number(message_id))

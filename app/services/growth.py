@@ -13,12 +13,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, func, select
 
 from app.db import Database
-from app.errors import AppError, Conflict, NotFound
+from app.errors import AppError, Conflict
 from app.models import Artist, GrowthFigure, User, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.csv_lines import as_csv
-from app.services.ownership import check_artist
+from app.services.ownership import check_artist, own
 from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 
@@ -28,7 +28,6 @@ FIRST_DAY = date(1950, 1, 1)
 MOST = Decimal("999999999999.99")  # SQLite keeps numbers as floating point: up to here cents are exact
 CENT = Decimal("0.01")
 MOST_FIGURES = 50_000  # of one user: four figures a day on three platforms for eleven years
-NO_SUCH = "There is no such figure."
 _CODE = re.compile(r"[A-Z]{3}")  # ISO 4217
 ORDER = Order(col(GrowthFigure.day), col(GrowthFigure.id), newest_first=True)
 
@@ -261,7 +260,4 @@ def _check_free(session: Session, wanted: GrowthFigure) -> None:
 
 
 def _own(session: Session, principal: Principal, figure_id: str) -> GrowthFigure:
-    row = session.get(GrowthFigure, figure_id)
-    if row is None or row.user_id != principal.user_id:
-        raise NotFound(NO_SUCH)
-    return row
+    return own(session, principal, GrowthFigure, figure_id, "figure")

@@ -16,13 +16,13 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session, col, func, or_, select
 
 from app.db import Database
-from app.errors import AppError, Conflict, NotFound
+from app.errors import AppError, Conflict
 from app.llm_client import LanguageModel
 from app.models import Artist, Conversation, Message, Profile, ProfileNote, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.documents import Keep
-from app.services.ownership import check_artist
+from app.services.ownership import check_artist, own
 from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 from app.services.statements import MOST, may_state, statements, verbatim
@@ -241,11 +241,7 @@ async def _pointed_out(model: LanguageModel, text: str) -> builtins.list[str]:
 
 
 def _own(session: Session, principal: Principal, note_id: str) -> ProfileNote:
-    """A note of the principal's; unknown and not theirs are the same `NotFound`."""
-    note = session.get(ProfileNote, note_id)
-    if note is None or note.user_id != principal.user_id:
-        raise NotFound("There is no such note.")
-    return note
+    return own(session, principal, ProfileNote, note_id, "note")
 
 
 def _by_digest(session: Session, principal: Principal, digest: str) -> ProfileNote | None:
@@ -255,9 +251,7 @@ def _by_digest(session: Session, principal: Principal, digest: str) -> ProfileNo
 
 def _talk(session: Session, principal: Principal, conversation: str) -> int:
     number = int(conversation) if conversation.isascii() and conversation.isdigit() and len(conversation) < 19 else 0
-    row = session.get(Conversation, number)
-    if row is None or row.user_id != principal.user_id:
-        raise NotFound("There is no such conversation.")
+    own(session, principal, Conversation, number, "conversation")
     return number
 
 

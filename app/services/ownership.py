@@ -1,6 +1,8 @@
-"""Whose an artist is: one rule for every service that is handed an artist's id."""
+"""Whose a thing is: one rule for every service that is handed an id."""
 
 from __future__ import annotations
+
+from typing import Protocol, TypeVar
 
 from sqlmodel import Session
 
@@ -8,21 +10,36 @@ from app.errors import NotFound
 from app.models import Artist
 from app.principal import Principal
 
+
+class Owned(Protocol):
+    """A row of a table that tells its owner."""
+
+    @property
+    def user_id(self) -> str | None: ...
+
+
+Row = TypeVar("Row", bound=Owned)
 Lock = dict[str, bool] | bool | None  # what SQLAlchemy takes as `with_for_update`; None: nothing is locked
 # PostgreSQL keeps the artist where it is until what arrives is there: it is not handed over or deleted meanwhile.
 STAYS: Lock = {"read": True, "key_share": True}
 CHANGES: Lock = True
 
 
+def own(
+    session: Session, principal: Principal | None, table: type[Row], key: str | int, name: str, lock: Lock = None
+) -> Row:
+    """The principal's row with this key; unknown, not theirs and nobody's asking are the same `NotFound`, which says `name`."""
+    row = session.get(table, key, with_for_update=lock)
+    if principal is None or row is None or row.user_id != principal.user_id:
+        raise NotFound(f"There is no such {name}.")
+    return row
+
+
 def own_artist(session: Session, principal: Principal | None, artist_id: str, lock: Lock = None) -> Artist:
-    """An artist of the principal's; unknown, not theirs and nobody's asking are the same `NotFound`."""
-    artist = session.get(Artist, artist_id, with_for_update=lock)
-    if principal is None or artist is None or artist.user_id != principal.user_id:
-        raise NotFound("There is no such artist.")
-    return artist
+    return own(session, principal, Artist, artist_id, "artist", lock)
 
 
 def check_artist(session: Session, principal: Principal, artist_id: str | None, lock: Lock = None) -> None:
-    """Raise as `own_artist`; None is all artists, which is everybody's to name."""
+    """Raise as `own`; None is all artists, which is everybody's to name."""
     if artist_id is not None:
         own_artist(session, principal, artist_id, lock)

@@ -34,7 +34,7 @@ from app.services.desk.shapes import (
 )
 from app.services.desk.writing import NO_MODEL, NOT_NOW, Written, write
 from app.services.model_slot import ModelSlot
-from app.services.ownership import check_artist
+from app.services.ownership import check_artist, own
 from app.services.paging import Order, next_after, page_size
 from app.services.profiles import ProfileService
 from app.services.roles.roles import RoleService
@@ -190,10 +190,7 @@ class DeskService:
 
 
 def _own(session: Session, principal: Principal, draft_id: str) -> Draft:
-    row = session.get(Draft, draft_id)
-    if row is None or row.user_id != principal.user_id:
-        raise NotFound("There is no such draft.")
-    return row
+    return own(session, principal, Draft, draft_id, "draft")
 
 
 def _kind(name: str) -> Kind:

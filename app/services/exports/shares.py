@@ -23,6 +23,7 @@ from app.services.audit import AuditLog
 from app.services.exports.exports import MOST_DOCUMENTS, ExportService
 from app.services.exports.pace import Pace
 from app.services.exports.paper import Paper, writable
+from app.services.ownership import own
 from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 
@@ -190,10 +191,7 @@ class ShareService:
         return col(ShareLink.revoked).is_(False), col(ShareLink.expires) > moment
 
     def _get(self, session: Session, principal: Principal, share_id: str) -> ShareLink:
-        link = session.get(ShareLink, share_id)
-        if link is None or link.user_id != principal.user_id:
-            raise NotFound("There is no such link.")
-        return link
+        return own(session, principal, ShareLink, share_id, "link")
 
     def _refusing(self, principal: Principal, action: str, object_id: str | None) -> AbstractContextManager[None]:
         return self._audit.refusing(self._db, principal, action, object_id)
