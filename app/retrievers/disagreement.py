@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.retrievers.months import MONTH, month_number
+from app.retrievers.numerals import TENS, UNITS
 from app.retrievers.wording import words
 
 ALIKE = 0.6  # of the words of the shorter sentence, without its values, that stand in the other one
@@ -14,13 +15,7 @@ ASKED = 0.34  # of the question's words that stand in both: else it disagrees ab
 FEWEST_WORDS = 3  # shorter sentences are alike by chance
 
 _NUMBER = r"\d{1,3}(?:[,.' ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)?"
-_SPELLED = {
-    name: value
-    for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-        "nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100}
+_SPELLED = UNITS | TENS | {"hundred": 100}
 _COUNT = rf"{_NUMBER}|{'|'.join(_SPELLED)}"
 
 # What a number counts, and how it is read; the first pattern that takes a place in the text keeps it.

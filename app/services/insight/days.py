@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from app.retrievers.months import MONTH, MONTHS, month_number
+from app.retrievers.numerals import UNITS
 
 _NTH = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _PATTERNS = tuple(
@@ -24,14 +25,8 @@ _PATTERNS = tuple(
 )
 EARLIEST, LATEST = 1900, 2200  # years; others are numbers that look like one
 
-SPELLED = {
-    name: value
-    for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
-    )
-} | {
-    "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90, "a": 1, "an": 1,
+SPELLED = UNITS | {
+    "twenty": 20, "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90, "a": 1, "an": 1,
     "one hundred twenty": 120, "one hundred and twenty": 120, "one hundred eighty": 180, "one hundred and eighty": 180,
 }  # fmt: skip
 _COUNT = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in sorted(SPELLED, key=len, reverse=True))

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from app.retrievers.months import MONTH, month_number
+from app.retrievers.numerals import UNITS
 from app.services.insight.days import months_on
 from app.services.plans.schedule import EARLIEST, LATEST
 
 WEEKDAYS = {name.casefold(): day for day, name in enumerate(calendar.day_name)}
-COUNTS = {
-    word: count
-    for count, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
-} | {"a": 1, "an": 1, "a couple of": 2, "couple of": 2}
+COUNTS = {word: count for word, count in UNITS.items() if count <= 12}
+COUNTS |= {"a": 1, "an": 1, "a couple of": 2, "couple of": 2}
 DAY = re.compile(
     rf"\b(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})\b"
     rf"|\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<month>{MONTH})\b\.?(?:,?\s+(?P<year>\d{{4}}))?"
