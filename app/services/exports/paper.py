@@ -109,6 +109,11 @@ def strong(text: str) -> Line:
     return (Span(text, bold=True),)
 
 
+def quoted(text: str | None) -> Line:
+    """What comes after a source: its words in quotation marks, in one line. Nothing for none."""
+    return (Span(": "), Span(f"“{' '.join(text.split())}”", italic=True)) if text else ()
+
+
 def paragraphs(text: str, look: Look = "plain") -> tuple[Paragraph, ...]:
     """A paragraph for each line that says something."""
     return tuple(Paragraph(plain(one.strip()), look) for one in text.splitlines() if one.strip())
