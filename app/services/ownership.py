@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sqlmodel import Session
 
 from app.errors import NotFound
-from app.models import Artist
+from app.models import Artist, Conversation, Draft, GrowthFigure, Plan, ProfileNote, ShareLink
 from app.principal import Principal
 
-
-class Owned(Protocol):
-    """A row of a table that tells its owner."""
-
-    @property
-    def user_id(self) -> str | None: ...
-
-
-Row = TypeVar("Row", bound=Owned)
+Row = TypeVar(
+    "Row", Artist, Conversation, Draft, GrowthFigure, Plan, ProfileNote, ShareLink
+)  # their `user_id` is the owner's
 Lock = dict[str, bool] | bool | None  # what SQLAlchemy takes as `with_for_update`; None: nothing is locked
 # PostgreSQL keeps the artist where it is until what arrives is there: it is not handed over or deleted meanwhile.
 STAYS: Lock = {"read": True, "key_share": True}
