@@ -10,9 +10,8 @@ from app.errors import NotFound
 from app.models import Artist, Conversation, Draft, GrowthFigure, Plan, ProfileNote, ShareLink
 from app.principal import Principal
 
-Row = TypeVar(
-    "Row", Artist, Conversation, Draft, GrowthFigure, Plan, ProfileNote, ShareLink
-)  # their `user_id` is the owner's
+# Tables whose `user_id` is the owner's.
+Row = TypeVar("Row", Artist, Conversation, Draft, GrowthFigure, Plan, ProfileNote, ShareLink)
 Lock = dict[str, bool] | bool | None  # what SQLAlchemy takes as `with_for_update`; None: nothing is locked
 # PostgreSQL keeps the artist where it is until what arrives is there: it is not handed over or deleted meanwhile.
 STAYS: Lock = {"read": True, "key_share": True}
