@@ -61,9 +61,8 @@ def read_table(text: str) -> Table:
     except csv.Error:
         raise AppError("This is no CSV table; export it again as CSV.", status=422, code="table") from None
     filled = [(number, [cell.strip() for cell in line]) for number, line in enumerate(lines, 1) if number > skipped]
-    filled = [
-        (number, cells) for number, cells in filled if sum(map(bool, cells)) > 1
-    ]  # a title stands alone in its line
+    # A title stands alone in its line.
+    filled = [(number, cells) for number, cells in filled if sum(map(bool, cells)) > 1]
     if not filled:
         raise AppError("There is no table with two columns or more in this file.", status=422, code="table")
     if len(filled) > MOST_ROWS + 1:

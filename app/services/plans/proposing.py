@@ -23,11 +23,8 @@ from app.services.plans.requests import WHOLE, Open, asked_changes
 from app.services.plans.shapes import LONGEST_EFFORT, LONGEST_OWNER, LONGEST_STEP
 from app.services.plans.whens import find_days
 
-PLANS, STEPS, OTHERS = (
-    3,
-    16,
-    6,
-)  # told to a model, steps of the plan changed last and of each other one: about 900 tokens
+# Told to a model, steps of the plan changed last and of each other one: about 900 tokens.
+PLANS, STEPS, OTHERS = 3, 16, 6
 MOST_CHANGES = 8  # of one answer: more than that nobody weighs one by one
 NEXT_STEPS = 5  # late ones, and next ones, told in an answer
 LONGEST_QUESTION = 200  # characters: longer texts are about something else too
