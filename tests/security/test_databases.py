@@ -6,10 +6,9 @@ from __future__ import annotations
 import io
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -25,15 +24,14 @@ from app.services.idempotency import LEASE, Idempotency
 from app.services.ownership import STAYS, check_artist
 from app.services.usage import Grant, record
 from tests.api.conftest import Api, assert_error, wait_ready
+from tests.at_once import AT_ONCE, together
 from tests.postgres import postgres_url
 from tests.security.served import deletions_done, served
 
 __all__ = ["postgres_url"]
 
-AT_ONCE = 20
 PLACES = 5  # documents of each user here
 QUESTION = "What commission does my manager take?"
-Got = TypeVar("Got")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -50,18 +48,6 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def user(api: Api) -> Iterator[httpx.Client]:
     with api.register()[0] as client:
         yield client
-
-
-def together(act: Callable[[int], Got]) -> list[Got]:
-    """What `AT_ONCE` calls that start at one moment give back."""
-    start = threading.Barrier(AT_ONCE)
-
-    def wait(number: int) -> Got:
-        start.wait(20)
-        return act(number)
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(wait, range(AT_ONCE)))
 
 
 def upload(client: httpx.Client, text: str, name: str = "deal.txt", **headers: str) -> httpx.Response:
