@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.config import ROOT, DataSettings, EmbeddingRow, Settings, load_settings
+from app.config import DataSettings, EmbeddingRow, Settings, load_settings
 from app.indexes import model_files
+from tests.processes import make_in_child
 
 WORDS = ("the artist manager pays a commission of ten twenty percent on tour income royalties are shared").split()
 PREFIX = "the manager pays "
@@ -90,13 +89,7 @@ def torch_made(tmp_path_factory: pytest.TempPathFactory) -> TorchMade:
     """Made once for the whole run, although several test modules import this fixture."""
     folder = tmp_path_factory.getbasetemp() / "torch-made"
     if not (folder / "vectors.npz").exists():
-        folder.mkdir(exist_ok=True)
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-        command = [sys.executable, "-m", "tests.tiny_bert", str(folder)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
+        make_in_child("tests.tiny_bert", folder)
     return TorchMade(folder)
 
 

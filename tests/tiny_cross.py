@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from app.config import ROOT, CrossEncoderSettings, DataSettings
+from app.config import CrossEncoderSettings, DataSettings
 from app.indexes import model_files
 from app.indexes.cross_encoder import OnnxCrossEncoder
+from tests.processes import make_in_child
 
 WORDS = (
     "what commission does the manager take takes a of seventeen percent gross income pays artist royalties on tour who"
@@ -72,13 +71,7 @@ def tiny_cross(tmp_path_factory: pytest.TempPathFactory) -> TinyCross:
     """Made once for the whole run, although several test modules import this fixture."""
     folder = tmp_path_factory.getbasetemp() / "tiny-cross"
     if not (folder / "made.json").exists():
-        folder.mkdir(exist_ok=True)
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-        command = [sys.executable, "-m", "tests.tiny_cross", str(folder)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
+        make_in_child("tests.tiny_cross", folder)
     return TinyCross(folder)
 
 

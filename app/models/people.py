@@ -45,9 +45,8 @@ class LoginSession(SQLModel, table=True):
     secret_sha256: str = Field(unique=True, max_length=64)
     previous_sha256: str | None = Field(default=None, max_length=64, index=True)
     trusted: bool = False
-    device: str = Field(
-        default="", max_length=60
-    )  # words such as "Firefox on Windows"; what the browser says of itself
+    # Words such as "Firefox on Windows"; what the browser says of itself.
+    device: str = Field(default="", max_length=60)
     created: datetime = Field(default_factory=now)
     last_seen: datetime = Field(default_factory=now)
     expires: datetime

@@ -6,30 +6,24 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app.retrievers.months import MONTH, month_number
+from app.retrievers.numerals import TENS, UNITS
 from app.retrievers.wording import words
 
 ALIKE = 0.6  # of the words of the shorter sentence, without its values, that stand in the other one
 ASKED = 0.34  # of the question's words that stand in both: else it disagrees about something nobody asked
 FEWEST_WORDS = 3  # shorter sentences are alike by chance
 
-_MONTHS = "january february march april may june july august september october november december".split()
-_MONTH = "|".join([*_MONTHS, "sept", *(name[:3] for name in _MONTHS)])
 _NUMBER = r"\d{1,3}(?:[,.' ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)?"
-_SPELLED = {
-    name: value
-    for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-        "nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100}
+_SPELLED = UNITS | TENS | {"hundred": 100}
 _COUNT = rf"{_NUMBER}|{'|'.join(_SPELLED)}"
 
 # What a number counts, and how it is read; the first pattern that takes a place in the text keeps it.
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        ("date", rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\.? (?:of )?(?P<month>{_MONTH})\.?,? (?P<year>\d{{4}})\b"),
-        ("date", rf"\b(?P<month>{_MONTH})\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})\b"),
+        ("date", rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\.? (?:of )?(?P<month>{MONTH})\.?,? (?P<year>\d{{4}})\b"),
+        ("date", rf"\b(?P<month>{MONTH})\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})\b"),
         ("date", r"\b(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})\b"),
         ("percent", rf"(?P<number>{_COUNT})(?: percent| per cent| ?%)(?: ?\(\d+(?:[.,]\d+)? ?%?\))?(?: ?%)?"),
         (
@@ -127,11 +121,7 @@ def _first(mine: Sequence[_Sentence], theirs: Sequence[_Sentence]) -> tuple[Valu
 def _key(kind: str, match: re.Match[str]) -> str:
     parts = match.groupdict()
     if kind == "date":
-        month = parts["month"].lower()
-        number = (
-            int(month) if month.isdigit() else next(i for i, name in enumerate(_MONTHS, 1) if name[:3] == month[:3])
-        )
-        return f"{int(parts['year']):04}-{number:02}-{int(parts['day']):02}"
+        return f"{int(parts['year']):04}-{month_number(parts['month']):02}-{int(parts['day']):02}"
     number_text = (parts.get("number") or parts.get("other") or "").lower()
     amount = float(_SPELLED[number_text]) if number_text in _SPELLED else _amount(number_text)
     if kind == "length":

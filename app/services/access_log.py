@@ -18,6 +18,7 @@ from app.principal import Principal
 from app.services.access_names import KINDS, names_of
 from app.services.audit import AuditLog, known_id
 from app.services.csv_lines import csv_line
+from app.services.paging import next_after, page_size
 from app.services.shapes import AuditPublic, Listing
 
 ACTION = "audit.read"
@@ -65,7 +66,7 @@ class AccessLog:
 
         Raises `Forbidden` when somebody else asks for another user's rows.
         """
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         which = which or AuditFilter(user=user, action=action, kind=kind)
         if not principal.is_admin:
             with self._db.reading() as session:
@@ -75,7 +76,7 @@ class AccessLog:
                 user, conditions = _anybodys(session, which)
                 rows = _addressed(session, _rows(session, conditions, limit + 1, after, principal))
                 self._audit.record(session, principal, ACTION, object_id=known_id(user))
-        return Listing(items=rows[:limit], next=rows[limit - 1].id if len(rows) > limit else None)
+        return Listing(items=rows[:limit], next=next_after(rows, limit))
 
     def download(self, principal: Principal, which: AuditFilter) -> Iterator[bytes]:
         """The same rows as CSV, the newest 50 000 of them; refused, and audited, before the first byte."""

@@ -16,6 +16,7 @@ from app.models import DELETING, Document, LoginSession, User
 from app.principal import Principal, Role
 from app.services.audit import AuditLog
 from app.services.guessable import is_guessable
+from app.services.paging import Order, next_after, page_size
 from app.services.sessions import revoke_all
 from app.services.shapes import Listing, UserPublic
 from app.services.users import UserService
@@ -24,6 +25,7 @@ _ROLES: dict[Role, str] = {"admin": "promote_user", "user": "demote_user"}
 # Read aloud and typed off without mistakes: no 0 and o, no 1, i and l. Twenty of them are 98 bits.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP = 4, 5
+ORDER = Order(col(User.created), col(User.id))
 
 
 class AdminUserPublic(UserPublic):
@@ -49,19 +51,18 @@ class Administration:
     ) -> Listing[AdminUserPublic]:
         """Accounts, oldest first; `search` is a part of the e-mail address. Raises `Forbidden` for whoever is no admin."""
         self.admit(principal, "list_users")
-        limit = max(1, min(limit, 200))
-        query = select(User).order_by(col(User.created), col(User.id)).limit(limit + 1)
+        limit = page_size(limit)
+        query = select(User).order_by(*ORDER.columns).limit(limit + 1)
         if search and search.strip():
             query = query.where(col(User.email).contains(search.strip().casefold(), autoescape=True))
         with self._db.session() as session:
             if after is not None:
                 last = _get(session, after)
-                same = (col(User.created) == last.created) & (col(User.id) > last.id)
-                query = query.where((col(User.created) > last.created) | same)
+                query = query.where(ORDER.after(last.created, last.id))
             rows = session.exec(query).all()
             items = _accounts(session, rows[:limit])
             self._audit.record(session, principal, "list_users")
-        return Listing(items=items, next=rows[limit - 1].id if len(rows) > limit else None)
+        return Listing(items=items, next=next_after(rows, limit))
 
     def add(self, principal: Principal, email: str, role: Role = "user") -> MadePassword:
         """Open an account, also where registration is closed, with a password made here.

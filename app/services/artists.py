@@ -12,15 +12,18 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 
 from app.db import Database
-from app.errors import AppError, Conflict, NotFound
+from app.errors import AppError, Conflict
 from app.models import DELETING, Artist, Conversation, Document, Message, Trace, User, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService
+from app.services.ownership import CHANGES, own_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 from app.services.withdrawal import withdraw
 
 LONGEST_NAME = 200  # characters, as the column
+ORDER = Order(col(Artist.created), col(Artist.id))
 
 
 class ArtistPublic(BaseModel):
@@ -39,25 +42,19 @@ class ArtistService:
     ) -> Listing[ArtistPublic]:
         """The principal's own artists, oldest first: the one that came with the account leads. `counted`: with the number of
         their documents."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(Artist).where(Artist.user_id == principal.user_id)
         with self._refusing(principal, "artist.list", after), self._db.reading() as session:
             if after is not None:
-                last = session.get(Artist, after)
-                if last is None or last.user_id != principal.user_id:
-                    raise NotFound("There is no such artist.")
-                query = query.where(
-                    (col(Artist.created) > last.created)
-                    | ((col(Artist.created) == last.created) & (col(Artist.id) > last.id))
-                )
-            rows = session.exec(query.order_by(col(Artist.created), col(Artist.id)).limit(limit + 1)).all()
+                last = own_artist(session, principal, after)
+                query = query.where(ORDER.after(last.created, last.id))
+            rows = session.exec(query.order_by(*ORDER.columns).limit(limit + 1)).all()
             documents = select(Document.artist_id, func.count()).where(
                 col(Document.artist_id).in_([row.id for row in rows]), Document.status != DELETING
             )
             counts = dict(session.exec(documents.group_by(col(Document.artist_id))).all()) if counted else {}
-        following = rows[limit - 1].id if len(rows) > limit else None
         items = [one.model_copy(update={"documents": counts.get(one.id, 0)}) for one in _public(rows[:limit])]
-        return Listing(items=items, next=following)
+        return Listing(items=items, next=next_after(rows, limit))
 
     def create(self, principal: Principal, name: str) -> ArtistPublic:
         """Add an artist to the principal's roster. Raises `AppError` 422 for a name that is empty or too long."""
@@ -74,7 +71,7 @@ class ArtistService:
         """Raises `AppError` 422 for a name that is empty or too long."""
         wanted = _checked(name)
         with self._refusing(principal, "artist.rename", artist_id), self._db.session() as session:
-            artist = own_artist(session, principal, artist_id)
+            artist = own_artist(session, principal, artist_id, CHANGES)
             artist.name = wanted
             session.add(artist)
             self._audit.record(session, principal, "artist.rename", object_id=artist_id)
@@ -85,7 +82,7 @@ class ArtistService:
         files follow. Answers elsewhere that used these documents go too. Raises `Conflict` for the last artist.
         """
         with self._refusing(principal, "artist.delete", artist_id), self._db.session() as session:
-            artist = own_artist(session, principal, artist_id)
+            artist = own_artist(session, principal, artist_id, CHANGES)
             check_not_last(session, principal.user_id, "deleted")
             theirs = set(session.exec(select(Document.id).where(Document.artist_id == artist_id)).all())
             # Without the artist, whose row goes now: the documents' own rows must outlive their points and files.
@@ -110,14 +107,6 @@ class ArtistService:
         traces = select(Message.trace_id).where(col(Message.conversation_id).in_(about))
         session.execute(delete(Trace).where(col(Trace.id).in_(traces)))
         session.execute(delete(Conversation).where(col(Conversation.artist_id) == artist_id))
-
-
-def own_artist(session: Session, principal: Principal, artist_id: str) -> Artist:
-    """An artist of the principal's; unknown and not theirs are the same `NotFound`."""
-    artist = session.get(Artist, artist_id, with_for_update=True)
-    if artist is None or artist.user_id != principal.user_id:
-        raise NotFound("There is no such artist.")
-    return artist
 
 
 def keep_mixed(session: Session, artist_id: str) -> None:

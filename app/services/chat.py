@@ -29,6 +29,7 @@ from app.services.citations import citations
 from app.services.conversations import ConversationService, message_public, question_of
 from app.services.model_slot import ModelSlot
 from app.services.notes import GRACE_SECONDS, NoteService
+from app.services.ownership import STAYS, check_artist
 from app.services.plans.proposing import Asked, ProposingService
 from app.services.profiles import ProfileService
 from app.services.roles.roles import RoleService
@@ -246,7 +247,7 @@ class ChatService(ConversationService):
     def _begin(self, principal: Principal, request: AskRequest) -> tuple[Conversation, Message]:
         def write(session: Session) -> tuple[Conversation, Message]:
             if request.conversation is None:
-                self._check_artist(session, principal, request.artist_id)
+                check_artist(session, principal, request.artist_id, STAYS)
                 conversation = Conversation(user_id=principal.user_id, artist_id=request.artist_id)
                 session.add(conversation)
                 session.flush()

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.retrievers.disagreement import disagreements
 from app.services.excerpts import sentences
+from app.services.insight.days import spoken
 from app.services.prompts import Source
 
 SHOWN = 3  # pairs named in an answer; more are in the trace
@@ -73,4 +74,4 @@ def _group(source: Source) -> tuple[str, str | None]:
 def _about(source: Source) -> str:
     document = source.passage.document
     standing = "" if document.standing == "none" else f"{document.standing}, "
-    return f"{standing}added {document.created.strftime('%d %B %Y').lstrip('0')}"
+    return f"{standing}added {spoken(document.created)}"

@@ -14,7 +14,6 @@ from app.errors import AppError, Conflict, NotFound
 from app.models import (
     DELETING,
     PROPOSED,
-    Artist,
     Chunk,
     Conversation,
     Document,
@@ -28,11 +27,14 @@ from app.services.audit import AuditLog
 from app.services.documents import Keep
 from app.services.explaining import named_passages
 from app.services.idempotency import forget
+from app.services.ownership import STAYS, check_artist, own
+from app.services.paging import Order, next_after, page_size
 from app.services.prompts import HISTORY_MESSAGES, Turn
 from app.services.shapes import ConversationPublic, Listing, MessagePublic
 
 UNTITLED = "New conversation"
 TITLE_CHARS = 60
+ORDER = Order(col(Conversation.updated), col(Conversation.id), newest_first=True)
 
 
 class ConversationService:
@@ -43,7 +45,7 @@ class ConversationService:
         self, principal: Principal, *, q: str | None = None, limit: int = 50, after: str | None = None
     ) -> Listing[ConversationPublic]:
         """Newest first; with `q` those whose title or messages hold it."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(Conversation).where(Conversation.user_id == principal.user_id)
         if q is not None and (wanted := q.strip()):
             said = select(Message.conversation_id).where(
@@ -55,20 +57,16 @@ class ConversationService:
         with self._refusing(principal, "conversation.list", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
-                query = query.where(
-                    (col(Conversation.updated) < last.updated)
-                    | ((col(Conversation.updated) == last.updated) & (col(Conversation.id) < last.id))
-                )
-            query = query.order_by(col(Conversation.updated).desc(), col(Conversation.id).desc()).limit(limit + 1)
+                query = query.where(ORDER.after(last.updated, last.id))
+            query = query.order_by(*ORDER.columns).limit(limit + 1)
             rows = session.exec(query).all()
-        following = str(rows[limit - 1].id) if len(rows) > limit else None
-        return Listing(items=[conversation_public(row) for row in rows[:limit]], next=following)
+        return Listing(items=[conversation_public(row) for row in rows[:limit]], next=next_after(rows, limit))
 
     def create(
         self, principal: Principal, *, title: str | None = None, artist_id: str | None = None
     ) -> ConversationPublic:
         with self._refusing(principal, "conversation.create", artist_id), self._db.session() as session:
-            self._check_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id, STAYS)
             conversation = Conversation(
                 user_id=principal.user_id, artist_id=artist_id, title=((title or "").strip() or UNTITLED)[:200]
             )
@@ -95,7 +93,7 @@ class ConversationService:
             conversation = self._get(session, principal, conversation_id)
             conversation.title = title.strip()[:200] if title is not None else conversation.title
             if not isinstance(artist_id, Keep):
-                self._check_artist(session, principal, artist_id)
+                check_artist(session, principal, artist_id, STAYS)
                 conversation.artist_id = artist_id
             session.add(conversation)
             return conversation_public(conversation)
@@ -118,16 +116,16 @@ class ConversationService:
         self, principal: Principal, conversation_id: str, *, limit: int = 100, after: str | None = None
     ) -> Listing[MessagePublic]:
         """Oldest first, without what was replaced."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         later = col(Message.id) > number(after or "")
         rows = self._messages(principal, conversation_id, later, col(Message.id), limit + 1)
-        return Listing(items=rows[:limit], next=rows[limit - 1].id if len(rows) > limit else None)
+        return Listing(items=rows[:limit], next=next_after(rows, limit))
 
     def newest(
         self, principal: Principal, conversation_id: str, *, limit: int = 30, before: str | None = None
     ) -> Listing[MessagePublic]:
         """The last messages, or those before message `before`, oldest first; `next` is the `before` of what comes above."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         above = col(Message.id) < number(before) if before is not None else true()
         rows = self._messages(principal, conversation_id, above, col(Message.id).desc(), limit + 1)
         shown = rows[:limit][::-1]
@@ -137,7 +135,7 @@ class ConversationService:
         self, principal: Principal, message_id: str, *, limit: int = 100, after: str | None = None
     ) -> Listing[MessagePublic]:
         """What a question took the place of: it in other words, and the answers it had; oldest first."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:
             message = self._get_message(session, principal, message_id)
             question_id = message.replaced_by or question_of(session, message).id
@@ -148,7 +146,7 @@ class ConversationService:
             )
             rows = session.exec(query.order_by(col(Message.id)).limit(limit + 1)).all()
             shown = with_present_state(session, [message_public(row) for row in rows[:limit]])
-        return Listing(items=shown, next=shown[-1].id if len(rows) > limit else None)
+        return Listing(items=shown, next=next_after(rows, limit))
 
     def message(self, principal: Principal, message_id: str) -> MessagePublic:
         with self._refusing(principal, "conversation.read", message_id), self._db.reading() as session:
@@ -219,14 +217,6 @@ class ConversationService:
         rows = [row for row, _ in found[: next((place for place, other in enumerate(foreign) if other), len(found))]]
         return [Turn(row.role, row.text) for row in reversed(rows) if row.text]
 
-    def _check_artist(self, session: Session, principal: Principal, artist_id: str | None) -> None:
-        """Raise `NotFound` unless the artist is the principal's, and stays until the conversation is there."""
-        if artist_id is None:
-            return
-        artist = session.get(Artist, artist_id, with_for_update={"read": True, "key_share": True})
-        if artist is None or artist.user_id != principal.user_id:
-            raise NotFound("There is no such artist.")
-
     def _add_question(self, session: Session, conversation: Conversation, text: str) -> Message:
         message = Message(conversation_id=conversation.id or 0, role="user", text=text)
         session.add(message)
@@ -240,10 +230,7 @@ class ConversationService:
         session.execute(update(Conversation).where(col(Conversation.id) == conversation.id).values(updated=now()))
 
     def _get(self, session: Session, principal: Principal, conversation_id: str) -> Conversation:
-        conversation = session.get(Conversation, number(conversation_id))
-        if conversation is None or conversation.user_id != principal.user_id:
-            raise NotFound("There is no such conversation.")
-        return conversation
+        return own(session, principal, Conversation, number(conversation_id), "conversation")
 
     def _get_message(self, session: Session, principal: Principal, message_id: str) -> Message:
         message = session.get(Message, number(message_id))

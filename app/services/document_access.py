@@ -9,7 +9,7 @@ from sqlmodel import Session, col, or_, select
 
 from app.db import Database
 from app.errors import Forbidden, NotFound
-from app.models import DELETING, FAILED, KB, READY, Artist, Document, Revision, User
+from app.models import DELETING, FAILED, KB, READY, Document, Revision, User
 from app.principal import Principal
 from app.services.audit import AuditLog
 
@@ -56,22 +56,6 @@ class DocumentAccess:
             raise Forbidden("The industry knowledge base is written by admins; upload to your own documents instead.")
         if kb == "personal" and principal.kind == "system":
             raise Forbidden("A personal document needs an owner.")
-
-    def _check_artist(self, session: Session, principal: Principal, artist_id: str | None) -> None:
-        if artist_id is None:
-            return
-        # PostgreSQL keeps the artist where it is until the document is there: it is not handed over or deleted meanwhile.
-        artist = session.get(Artist, artist_id, with_for_update={"read": True, "key_share": True})
-        if artist is None or artist.user_id != principal.user_id:
-            raise NotFound("There is no such artist.")
-
-    def _check_roster(self, session: Session, principal: Principal, artist_id: str | None) -> None:
-        """As `_check_artist`, for those who only look: nothing is locked."""
-        if artist_id is None:
-            return
-        artist = session.get(Artist, artist_id)
-        if artist is None or artist.user_id != principal.user_id:
-            raise NotFound("There is no such artist.")
 
     def _same_bytes(self, session: Session, document: Document) -> Document | None:
         """The document of the same owner and artist that holds the same bytes, or will when its new version is ready; not

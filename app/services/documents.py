@@ -19,6 +19,8 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.idempotency import forget
 from app.services.insight.briefs import kinds_of
+from app.services.ownership import STAYS, check_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.quotas import check_quota, hold_owner
 from app.services.selection import COMING, NO_ARTIST, Kind, Progress, conditions, totals
 from app.services.shapes import DocumentPublic, DocumentTotals, Listing
@@ -27,6 +29,7 @@ from app.services.versions import VersionService, checked_name, public, queue_ag
 from app.services.withdrawal import withdraw_document
 
 __all__ = ["DocumentService", "Keep", "public", "queue_again"]
+ORDER = Order(col(Document.created), col(Document.id), newest_first=True)
 
 
 class Keep(Enum):
@@ -88,7 +91,7 @@ class DocumentService(VersionService):
         try:
             self._at("file stored")
             with self._refusing(principal, "document.receive", artist_id), self._db.session() as session:
-                self._check_artist(session, principal, document.artist_id)
+                check_artist(session, principal, document.artist_id, STAYS)
                 hold_owner(session, document)
                 if (same := self._same_bytes(session, document)) is not None:
                     if same.status == FAILED:
@@ -130,10 +133,10 @@ class DocumentService(VersionService):
 
         Raises `NotFound` for an artist who is not the principal's.
         """
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         wanted = conditions(q=q, status=status, artist_id=artist_id, standing=standing, kind=kind, since=since)
         with self._refusing(principal, "document.list", after or artist_id), self._db.reading() as session:
-            self._check_roster(session, principal, None if artist_id == NO_ARTIST else artist_id)
+            check_artist(session, principal, None if artist_id == NO_ARTIST else artist_id)
             query = select(Document).where(self._visible(principal), col(Document.status) != DELETING)
             if wanted:
                 query = query.outerjoin(Revision, COMING).where(*wanted)
@@ -141,17 +144,13 @@ class DocumentService(VersionService):
                 query = query.where(Document.kb == kb)
             if after is not None:
                 last = self._get(session, principal, after)
-                older = (col(Document.created) < last.created) | (
-                    (col(Document.created) == last.created) & (col(Document.id) < last.id)
-                )
-                query = query.where(older)
-            query = query.order_by(col(Document.created).desc(), col(Document.id).desc()).limit(limit + 1)
+                query = query.where(ORDER.after(last.created, last.id))
+            query = query.order_by(*ORDER.columns).limit(limit + 1)
             rows = session.exec(query).all()
             coming = self._revisions(session, [row.id for row in rows])
             kinds = kinds_of(session, [row.id for row in rows])
-        following = rows[limit - 1].id if len(rows) > limit else None
         items = [public(row, coming.get(row.id), kinds.get(row.id)) for row in rows[:limit]]
-        return Listing(items=items, next=following)
+        return Listing(items=items, next=next_after(rows, limit))
 
     def has_own(self, principal: Principal) -> bool:
         """Whether there is any document of the principal's own."""
@@ -195,7 +194,7 @@ class DocumentService(VersionService):
             if moved := not isinstance(artist_id, Keep) and artist_id != document.artist_id:
                 if document.kb == "global":
                     raise AppError("An industry document belongs to no artist.", status=422, code="artist")
-                self._check_artist(session, principal, artist_id)
+                check_artist(session, principal, artist_id, STAYS)
                 document.artist_id = artist_id
                 queue_again(document)
             session.add(document)

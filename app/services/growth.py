@@ -13,11 +13,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, func, select
 
 from app.db import Database
-from app.errors import AppError, Conflict, NotFound
+from app.errors import AppError, Conflict
 from app.models import Artist, GrowthFigure, User, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.csv_lines import as_csv
+from app.services.ownership import check_artist, own
+from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 
 Metric = Literal["listeners", "followers", "streams", "income"]
@@ -26,8 +28,8 @@ FIRST_DAY = date(1950, 1, 1)
 MOST = Decimal("999999999999.99")  # SQLite keeps numbers as floating point: up to here cents are exact
 CENT = Decimal("0.01")
 MOST_FIGURES = 50_000  # of one user: four figures a day on three platforms for eleven years
-NO_SUCH = "There is no such figure."
 _CODE = re.compile(r"[A-Z]{3}")  # ISO 4217
+ORDER = Order(col(GrowthFigure.day), col(GrowthFigure.id), newest_first=True)
 
 
 def _plain(text: str) -> str:
@@ -108,21 +110,17 @@ class GrowthService:
         after: str | None = None,
     ) -> Listing[GrowthPublic]:
         """The principal's own figures, the newest day first."""
-        limit = max(1, min(limit, 200))
-        order = (col(GrowthFigure.day).desc(), col(GrowthFigure.id).desc())
-        query = self._mine(principal, metric).order_by(*order).limit(limit + 1)
+        limit = page_size(limit)
+        query = self._mine(principal, metric).order_by(*ORDER.columns).limit(limit + 1)
         with self._refusing(principal, "growth.list", after or artist_id), self._db.reading() as session:
             if artist_id is not None:
                 check_artist(session, principal, artist_id)
                 query = query.where(GrowthFigure.artist_id == artist_id)
             if after is not None:
                 last = _own(session, principal, after)
-                same = (col(GrowthFigure.day) == last.day) & (col(GrowthFigure.id) < last.id)
-                query = query.where((col(GrowthFigure.day) < last.day) | same)
+                query = query.where(ORDER.after(last.day, last.id))
             rows = session.exec(query).all()
-        return Listing(
-            items=[public(row) for row in rows[:limit]], next=rows[limit - 1].id if len(rows) > limit else None
-        )
+        return Listing(items=[public(row) for row in rows[:limit]], next=next_after(rows, limit))
 
     def lines(
         self, principal: Principal, *, metric: Metric | None = None, artist_id: str | None = None
@@ -240,15 +238,6 @@ def hold(session: Session, principal: Principal) -> None:
         raise AppError("Figures belong to a user.", status=403, code="forbidden")
 
 
-def check_artist(session: Session, principal: Principal, artist_id: str | None) -> None:
-    """An artist of the principal's, or all (None); unknown and not theirs are the same `NotFound`."""
-    if artist_id is None:
-        return
-    artist = session.get(Artist, artist_id)
-    if artist is None or artist.user_id != principal.user_id:
-        raise NotFound("There is no such artist.")
-
-
 def check_room(session: Session, principal: Principal, more: int) -> None:
     kept = session.exec(select(func.count()).where(GrowthFigure.user_id == principal.user_id)).one()
     if kept + more > MOST_FIGURES:
@@ -271,7 +260,4 @@ def _check_free(session: Session, wanted: GrowthFigure) -> None:
 
 
 def _own(session: Session, principal: Principal, figure_id: str) -> GrowthFigure:
-    row = session.get(GrowthFigure, figure_id)
-    if row is None or row.user_id != principal.user_id:
-        raise NotFound(NO_SUCH)
-    return row
+    return own(session, principal, GrowthFigure, figure_id, "figure")

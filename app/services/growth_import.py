@@ -16,9 +16,10 @@ from app.errors import AppError
 from app.models import Artist, GrowthFigure
 from app.principal import Principal
 from app.services.audit import AuditLog
-from app.services.growth import Metric, check_artist, check_room, hold, shown
+from app.services.growth import Metric, check_room, hold, shown
 from app.services.growth_reading import KEPT, Found, GrowthImportRequest, Place, Reading
 from app.services.growth_table import Meaning, Table, guess, read_table
+from app.services.ownership import check_artist
 from app.services.shapes import Id
 
 MOST_TOLD = 100  # troubles of one import

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from app.errors import AppError
+from app.retrievers.months import MONTHS
 
 Meaning = Literal[
     "day", "value", "metric", "platform", "currency", "artist", "listeners", "followers", "streams", "income", "ignore"
@@ -36,7 +37,7 @@ WORDS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     ("value", ("value", "count", "number", "amount", "total", "quantity")),
 )
 SEPARATORS = ("\t", ";", ",", "|")
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = [name[:3] for name in MONTHS]
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2})(?:[T ].*)?)?")
 _NAMED = re.compile(r"(?:(\d{1,2})\.? )?([a-z]{3,9})\.? (?:(\d{1,2}),? )?(\d{4})")
 _PARTS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?: .*)?")
@@ -60,9 +61,8 @@ def read_table(text: str) -> Table:
     except csv.Error:
         raise AppError("This is no CSV table; export it again as CSV.", status=422, code="table") from None
     filled = [(number, [cell.strip() for cell in line]) for number, line in enumerate(lines, 1) if number > skipped]
-    filled = [
-        (number, cells) for number, cells in filled if sum(map(bool, cells)) > 1
-    ]  # a title stands alone in its line
+    # A title stands alone in its line.
+    filled = [(number, cells) for number, cells in filled if sum(map(bool, cells)) > 1]
     if not filled:
         raise AppError("There is no table with two columns or more in this file.", status=422, code="table")
     if len(filled) > MOST_ROWS + 1:
@@ -143,8 +143,8 @@ def day_of(cell: str, order: DayOrder | None) -> date | None:
                 day, month = month, day
             year = int(found.group(4))
             return date(year + 2000 if year < 100 else year, month, day)
-        if (found := _NAMED.fullmatch(text.casefold())) and found.group(2)[:3] in MONTHS:
-            month = MONTHS.index(found.group(2)[:3]) + 1
+        if (found := _NAMED.fullmatch(text.casefold())) and found.group(2)[:3] in _MONTHS:
+            month = _MONTHS.index(found.group(2)[:3]) + 1
             return date(int(found.group(4)), month, int(found.group(1) or found.group(3) or 1))
     except ValueError:
         return None

@@ -27,9 +27,11 @@ from app.models import (
     User,
 )  # fmt: skip
 from app.principal import Principal
-from app.services.artists import ArtistPublic, check_not_last, keep_mixed, own_artist
+from app.services.artists import ArtistPublic, check_not_last, keep_mixed
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService, queue_again
+from app.services.ownership import CHANGES, own_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 from app.services.withdrawal import withdraw, withdraw_work
 
@@ -37,6 +39,7 @@ from app.services.withdrawal import withdraw, withdraw_work
 MOVING: tuple[type[Plan | Draft | GrowthFigure | ImportantDate | ProfileNote], ...] = (
     Plan, Draft, GrowthFigure, ImportantDate, ProfileNote,
 )  # fmt: skip
+ORDER = Order(col(Handover.created), col(Handover.id))
 
 
 class OfferPublic(BaseModel):
@@ -60,7 +63,7 @@ class HandoverService:
         """
         address = email.strip().casefold()
         with self._refusing(principal, "artist.offer", artist_id), self._db.session() as session:
-            own_artist(session, principal, artist_id)
+            own_artist(session, principal, artist_id, CHANGES)
             check_not_last(session, principal.user_id, "handed over")
             user = session.exec(select(User).where(User.email == address, col(User.disabled).is_(False))).first()
             if user is not None and user.id == principal.user_id:
@@ -73,36 +76,32 @@ class HandoverService:
     def withdraw(self, principal: Principal, artist_id: str) -> None:
         """Take an offer back; without one nothing happens, so that nobody learns whether there was one."""
         with self._refusing(principal, "artist.offer_withdrawn", artist_id), self._db.session() as session:
-            own_artist(session, principal, artist_id)
+            own_artist(session, principal, artist_id, CHANGES)
             session.execute(delete(Handover).where(col(Handover.artist_id) == artist_id))
             self._audit.record(session, principal, "artist.offer_withdrawn", object_id=artist_id)
 
     def offers(self, principal: Principal, *, limit: int = 50, after: str | None = None) -> Listing[OfferPublic]:
         """What is offered to the principal, oldest first."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = (
             select(Handover, Artist, User)
             .join(Artist, col(Artist.id) == col(Handover.artist_id))
             .join(User, col(User.id) == col(Handover.from_user_id))
             .where(Handover.to_user_id == principal.user_id, col(User.disabled).is_(False))
-            .order_by(col(Handover.created), col(Handover.id))
+            .order_by(*ORDER.columns)
         )
         with self._refusing(principal, "artist.offers", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
-                query = query.where(
-                    (col(Handover.created) > last.created)
-                    | ((col(Handover.created) == last.created) & (col(Handover.id) > last.id))
-                )
+                query = query.where(ORDER.after(last.created, last.id))
             rows = session.exec(query.limit(limit + 1)).all()
-        following = rows[limit - 1][0].id if len(rows) > limit else None
         items = [
             OfferPublic(
                 id=offer.id, artist_id=artist.id, artist=artist.name, from_email=user.email, created=offer.created
             )
             for offer, artist, user in rows[:limit]
         ]
-        return Listing(items=items, next=following)
+        return Listing(items=items, next=next_after([offer for offer, _, _ in rows], limit))
 
     def accept(self, principal: Principal, offer_id: str) -> ArtistPublic:
         """Take an artist over with its documents and conversations, at one instant for everybody.

@@ -10,10 +10,9 @@ from sqlmodel import Session, col, or_, select
 
 from app.config import Settings
 from app.db import Database
-from app.errors import NotFound
 from app.indexes.embeddings import EmbeddingModel
 from app.llm_client import LanguageModel
-from app.models import READY, Artist, Document, Intent, Trace
+from app.models import READY, Document, Intent, Trace
 from app.principal import Principal, TenantFilter
 from app.retrievers.intent import IntentSelector, Said
 from app.retrievers.intent_model import ENCODER
@@ -22,6 +21,7 @@ from app.retrievers.naming import Titled, named
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService
 from app.services.model_slot import ModelSlot
+from app.services.ownership import own_artist
 from app.services.shapes import Hit, SearchAnswer, SearchRequest
 from app.services.usage import Grant, Spent, record
 
@@ -174,9 +174,7 @@ class SearchService:
 
     def _check_artist(self, principal: Principal | None, artist_id: str) -> None:
         with self._audit.refusing(self._db, principal, "artist.read", artist_id), self._db.reading() as session:
-            artist = session.get(Artist, artist_id)
-            if principal is None or artist is None or artist.user_id != principal.user_id:
-                raise NotFound("There is no such artist.")
+            own_artist(session, principal, artist_id)
 
 
 def reads(passages: list[Passage]) -> list[dict[str, object]]:

@@ -71,9 +71,8 @@ def conditions(
 
 def totals(session: Session, user_id: str, quotas: QuotaSettings, kbs: list[KB]) -> DocumentTotals:
     """What a user keeps, and how much of it there may be; `kbs` are the knowledge bases they may write."""
-    shown = STATE.label(
-        "shown"
-    )  # grouped by its name: bound in the server, the same CASE with other parameters is another
+    # Grouped by its name: bound in the server, the same CASE with other parameters is another.
+    shown = STATE.label("shown")
     sums = [func.coalesce(func.sum(column), 0) for column in (Document.pages, Document.chunks, Document.bytes)]
     query = (
         select(shown, col(Document.status), func.count(), *sums)

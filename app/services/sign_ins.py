@@ -16,8 +16,11 @@ from app.errors import NotFound
 from app.models import LoginSession, now
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.paging import Order, next_after, page_size
 from app.services.sessions import BROWSER, revoke_all
 from app.services.shapes import Id, Listing
+
+ORDER = Order(col(LoginSession.created), col(LoginSession.id), newest_first=True)
 
 
 class SignInPublic(BaseModel):
@@ -39,19 +42,15 @@ class SignIns:
 
     def list(self, principal: Principal, *, limit: int = 50, after: str | None = None) -> Listing[SignInPublic]:
         """Newest first; those that have ended are left out."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(LoginSession).where(*self._live(principal))
         with self._refusing(principal, "session.list", after), self._db.reading() as session:
             if after is not None:
                 last = self._own(session, principal, after)
-                query = query.where(
-                    (col(LoginSession.created) < last.created)
-                    | ((col(LoginSession.created) == last.created) & (col(LoginSession.id) < last.id))
-                )
-            query = query.order_by(col(LoginSession.created).desc(), col(LoginSession.id).desc()).limit(limit + 1)
+                query = query.where(ORDER.after(last.created, last.id))
+            query = query.order_by(*ORDER.columns).limit(limit + 1)
             rows = session.exec(query).all()
-        following = rows[limit - 1].id if len(rows) > limit else None
-        return Listing(items=[_public(row, principal) for row in rows[:limit]], next=following)
+        return Listing(items=[_public(row, principal) for row in rows[:limit]], next=next_after(rows, limit))
 
     def end(self, principal: Principal, session_id: str) -> None:
         """Sign one of them out, at once. Unknown, ended and somebody else's are the same `NotFound`."""

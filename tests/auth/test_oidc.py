@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -27,6 +26,7 @@ from app.config import IdentityProvider, ServerSettings
 from app.errors import AppError, Unauthorized
 from app.models import AuditEvent, Identity, SpentHandshake, User
 from app.services.passwords import UNUSABLE
+from tests.at_once import together
 from tests.auth.support import HERE, PASSWORD, SECRET, Accounts, ask, open_accounts
 from tests.auth.test_pages import Page
 from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, OIDCProvider
@@ -520,40 +520,24 @@ def test_the_operator_may_give_it_a_password(browser: Browser, accounts: Account
 
 
 def test_two_first_sign_ins_at_once_make_one_account(accounts: Accounts, provider: OIDCProvider) -> None:
-    found: list[str] = []
-    barrier = threading.Barrier(4)
+    def enter(_: int) -> str:
+        return accounts.identities.sign_in(row(provider), "subject-1", "dana@example.com").id
 
-    def enter() -> None:
-        barrier.wait()
-        found.append(accounts.identities.sign_in(row(provider), "subject-1", "dana@example.com").id)
-
-    threads = [threading.Thread(target=enter) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 4
-    assert len(set(found)) == 1
+    assert len(set(together(enter, 4))) == 1
     assert len(rows_of(accounts, Identity)) == 1
 
 
 def test_a_handshake_is_spent_by_one_of_many(accounts: Accounts) -> None:
     handshake, _ = Handshakes(SECRET, accounts.clock.seconds).start("corp", "/app/")
-    outcomes: list[str] = []
 
-    def spend() -> None:
+    def spend(_: int) -> str:
         try:
             accounts.identities.spend(handshake.id, handshake.ends)
-            outcomes.append("spent")
         except AppError as error:
-            outcomes.append(error.code)
+            return error.code
+        return "spent"
 
-    threads = [threading.Thread(target=spend) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["handshake_spent"] * 3 + ["spent"]
+    assert sorted(together(spend, 4)) == ["handshake_spent"] * 3 + ["spent"]
 
 
 # Providers that fail

@@ -6,7 +6,6 @@ and a browser for each module, because its loop stands in the way of other tests
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -29,6 +28,7 @@ from tests.log_canaries import CANARIES, LIBRARIES
 from tests.oidc_provider import CLIENT_ID, OIDCProvider
 from tests.openai_replies import Body, default_reply
 from tests.openai_server import OpenAIServer
+from tests.processes import told_address
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -219,7 +219,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator
         command = [sys.executable, "-m", "app", "serve", "--port", "0"]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
-            yield Site(_address(process, folder / "serve.log"), folder, llm, oidc, environment)
+            yield Site(told_address(process, folder / "serve.log", START_SECONDS), folder, llm, oidc, environment)
         finally:
             process.terminate()
             process.wait(30)
@@ -243,16 +243,6 @@ def chromium() -> Iterator[Browser]:
 def trap() -> Iterator[Trap]:
     with Trap() as opened:
         yield opened
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        if found := re.search(r"ready: (http://127\.0\.0\.1:\d+)", log.read_text()):
-            return found.group(1)
-        assert process.poll() is None, f"the server ended: {log.read_text()[-2000:]}"
-        time.sleep(0.1)
-    pytest.fail(f"the server told no address: {log.read_text()[-2000:]}")
 
 
 def _asks_intent(body: Body) -> bool:

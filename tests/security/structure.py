@@ -90,6 +90,7 @@ WITHOUT_PRINCIPAL: dict[str, str] = {
     "Known.*": "as CitationFilter",
     "Figure.*": "as CitationFilter",
     "Token.*": "as CitationFilter",
+    "Order.*": "how the rows of a list follow each other; reads nothing",
     "Facts.*": "made for a principal by the desk's gather(session, principal, ...)",
     "Kind.*": "a data file: nothing of users",
     "Clause.*": "as CitationFilter",

@@ -6,10 +6,9 @@ from __future__ import annotations
 import io
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -22,17 +21,17 @@ from app.models import DELETING, READY, Conversation, Document, LoginSession, Us
 from app.principal import local_operator
 from app.services.documents import DocumentService
 from app.services.idempotency import LEASE, Idempotency
+from app.services.ownership import STAYS, check_artist
 from app.services.usage import Grant, record
 from tests.api.conftest import Api, assert_error, wait_ready
+from tests.at_once import AT_ONCE, together
 from tests.postgres import postgres_url
 from tests.security.served import deletions_done, served
 
 __all__ = ["postgres_url"]
 
-AT_ONCE = 20
 PLACES = 5  # documents of each user here
 QUESTION = "What commission does my manager take?"
-Got = TypeVar("Got")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -49,18 +48,6 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def user(api: Api) -> Iterator[httpx.Client]:
     with api.register()[0] as client:
         yield client
-
-
-def together(act: Callable[[int], Got]) -> list[Got]:
-    """What `AT_ONCE` calls that start at one moment give back."""
-    start = threading.Barrier(AT_ONCE)
-
-    def wait(number: int) -> Got:
-        start.wait(20)
-        return act(number)
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(wait, range(AT_ONCE)))
 
 
 def upload(client: httpx.Client, text: str, name: str = "deal.txt", **headers: str) -> httpx.Response:
@@ -213,18 +200,15 @@ def test_a_model_chosen_by_many_at_once_is_one_of_theirs(api: Api) -> None:
 def test_an_artist_stays_while_a_document_or_a_conversation_arrives(api: Api) -> None:
     services = api.services
     who = local_operator(services.users.by_email(api.register()[1]["email"]).id)
-    for check, row in (
-        (
-            services.documents._check_artist,
-            Document(kb="personal", title="a", filename="a", suffix=".txt", status=READY),
-        ),
-        (services.chat._check_artist, Conversation(user_id=who.user_id)),
+    for row in (
+        Document(kb="personal", title="a", filename="a", suffix=".txt", status=READY),
+        Conversation(user_id=who.user_id),
     ):
         artist = row.artist_id = services.artists.create(who, "Night Ferry").id
         row.user_id = who.user_id
         deleting = threading.Thread(target=services.artists.delete, args=(who, artist))
         with services.db.session() as session:
-            check(session, who, artist)
+            check_artist(session, who, artist, STAYS)
             deleting.start()
             deleting.join(0.5)
             assert deleting.is_alive(), "it waits for what arrives, to take it along"

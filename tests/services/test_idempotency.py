@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from app.errors import Conflict
 from app.models import IdempotencyKey, User, now
 from app.principal import Principal, local_operator
 from app.services.idempotency import Idempotency
+from tests.at_once import together
 
 ROUTE, KEY, REQUEST = "POST /documents", "key-1", "a" * 64
 
@@ -97,22 +97,14 @@ def test_after_a_crash_another_takes_over_and_the_first_keeps_nothing(keys: Idem
 
 
 def test_of_many_at_once_one_claims(keys: Idempotency) -> None:
-    start, told = threading.Barrier(8), []
-
-    def claim() -> None:
-        start.wait()
+    def claim(_: int) -> str:
         try:
             keys.claim(ANNA, ROUTE, KEY, REQUEST)
-            told.append("claimed")
         except Conflict as error:
-            told.append(error.code)
+            return error.code
+        return "claimed"
 
-    threads = [threading.Thread(target=claim) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(told) == ["claimed"] + ["in_progress"] * 7
+    assert sorted(together(claim, 8)) == ["claimed"] + ["in_progress"] * 7
 
 
 def test_keys_go_with_their_user(keys: Idempotency, db: Database) -> None:

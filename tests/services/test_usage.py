@@ -6,7 +6,6 @@ import asyncio
 import csv
 import io
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import aclosing, closing
 from datetime import date, timedelta
@@ -27,6 +26,7 @@ from app.services.models import ModelUpdate
 from app.services.services import Services
 from app.services.shapes import AskRequest, SearchRequest
 from app.services.usage import Grant, as_csv, percentile, record, spent_this_month
+from tests.at_once import together
 from tests.openai_replies import default_reply
 from tests.openai_server import OpenAIServer
 from tests.retrievers.library import person, put
@@ -178,16 +178,12 @@ def test_a_limit_is_seen_by_other_processes(services_with_model: Both, lena: Pri
 def test_those_who_add_at_once_lose_nothing(services_with_model: Both, lena: Principal) -> None:
     services, _ = services_with_model
 
-    def add() -> None:
+    def add(_: int) -> None:
         for _ in range(5):
             with services.db.session() as session:
                 record(session, lena.user_id, Grant(name=lambda: "m", answers=[Call(told=(3, 4))]))
 
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(add, 4)
     [row] = rows(services)
     assert (row.tokens_in, row.tokens_out, row.answers) == (60, 80, 20)
     with services.db.reading() as session:

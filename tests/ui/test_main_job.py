@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from app.config import ROOT
 from tests.documents import SHARED, make_contract_pdf
 from tests.openai_replies import LABEL, Body, default_reply
 from tests.openai_server import OpenAIServer
+from tests.processes import told_address
 from tests.ui.chromium import Witness
 
 START_SECONDS, READY_SECONDS = 90, 90
@@ -62,7 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path, llm: Open
     command = [sys.executable, "-m", "app", "serve", "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
-        yield _address(process, folder / "serve.log")
+        yield told_address(process, folder / "serve.log", START_SECONDS)
     finally:
         process.terminate()
         process.wait(30)
@@ -141,14 +141,3 @@ def answer_from_the_clause(body: Body) -> str:
         if clause := re.search(r"[^.]*\bgoverned\b[^.]*\.", passage):
             return f"It says: “{clause.group().strip()}” [{label.group(1)}]."
     return default_reply(body)
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """The address the server tells once it answers."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        if found := re.search(r"ready: (http://127\.0\.0\.1:\d+)", log.read_text()):
-            return found.group(1)
-        assert process.poll() is None, f"the server ended: {log.read_text()[-2000:]}"
-        time.sleep(0.1)
-    pytest.fail(f"the server told no address: {log.read_text()[-2000:]}")

@@ -19,9 +19,8 @@ def test_more_than_forty_answers_are_written_at_once(site: Api) -> None:
     site.llm.script(f"{MARK} and a good day to you.", first_token_seconds=SILENCE)
     hashed = site.services.users.add("crowd@example.com", PASSWORD)
     people = [hashed.id, *(site.services.users.add(f"crowd{n}@example.com", PASSWORD).id for n in range(15))]
-    secrets = [
-        site.services.sessions.open_browser(people[n % 16], False)[0] for n in range(PEOPLE)
-    ]  # three each at most
+    # Three each at most.
+    secrets = [site.services.sessions.open_browser(people[n % 16], False)[0] for n in range(PEOPLE)]
     port = urlsplit(site.url).port or 0
     heartbeat, steps = visit(port, secrets[0])
     writing, done = [0], threading.Event()

@@ -17,7 +17,7 @@ from app.models import Draft, now
 from app.principal import Principal
 from app.services.admission import Admission
 from app.services.audit import AuditLog
-from app.services.desk.facts import Facts, check_artist, gather
+from app.services.desk.facts import Facts, gather
 from app.services.desk.kinds import Kind, load_kinds
 from app.services.desk.prompt import fitting
 from app.services.desk.reading import Read, read
@@ -34,6 +34,8 @@ from app.services.desk.shapes import (
 )
 from app.services.desk.writing import NO_MODEL, NOT_NOW, Written, write
 from app.services.model_slot import ModelSlot
+from app.services.ownership import check_artist, own
+from app.services.paging import Order, next_after, page_size
 from app.services.profiles import ProfileService
 from app.services.roles.roles import RoleService
 from app.services.search import Scope, SearchService
@@ -43,6 +45,7 @@ from app.services.watch import SessionWatch
 
 SHARE_FOR_SOURCES = 0.5  # of the model's context; the rest is for rules, facts and the text
 LONGEST_TITLE = 90
+ORDER = Order(col(Draft.updated), col(Draft.id), newest_first=True)
 
 
 class DeskService:
@@ -108,7 +111,7 @@ class DeskService:
         self, principal: Principal, *, artist_id: str | None = None, limit: int = 50, after: str | None = None
     ) -> Listing[DraftRow]:
         """Newest change first, without the texts; of one artist, if named."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(Draft).where(Draft.user_id == principal.user_id)
         with self._refusing(principal, "draft.list", after or artist_id), self._db.reading() as session:
             if artist_id is not None:
@@ -116,14 +119,9 @@ class DeskService:
                 query = query.where(Draft.artist_id == artist_id)
             if after is not None:
                 last = _own(session, principal, after)
-                query = query.where(
-                    (col(Draft.updated) < last.updated)
-                    | ((col(Draft.updated) == last.updated) & (col(Draft.id) < last.id))
-                )
-            rows = session.exec(query.order_by(col(Draft.updated).desc(), col(Draft.id).desc()).limit(limit + 1)).all()
-        return Listing(
-            items=[draft_row(row) for row in rows[:limit]], next=rows[limit - 1].id if len(rows) > limit else None
-        )
+                query = query.where(ORDER.after(last.updated, last.id))
+            rows = session.exec(query.order_by(*ORDER.columns).limit(limit + 1)).all()
+        return Listing(items=[draft_row(row) for row in rows[:limit]], next=next_after(rows, limit))
 
     def get(self, principal: Principal, draft_id: str) -> DraftPublic:
         with self._refusing(principal, "draft.read", draft_id), self._db.reading() as session:
@@ -192,10 +190,7 @@ class DeskService:
 
 
 def _own(session: Session, principal: Principal, draft_id: str) -> Draft:
-    row = session.get(Draft, draft_id)
-    if row is None or row.user_id != principal.user_id:
-        raise NotFound("There is no such draft.")
-    return row
+    return own(session, principal, Draft, draft_id, "draft")
 
 
 def _kind(name: str) -> Kind:

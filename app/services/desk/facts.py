@@ -9,14 +9,15 @@ from datetime import date
 
 from sqlmodel import Session, col, or_, select
 
-from app.errors import NotFound
-from app.models import Artist, ProfileNote
+from app.models import ProfileNote
 from app.models.plans import ACCEPTED
 from app.principal import Principal
 from app.services.desk.check import MARK, count_marks
 from app.services.desk.evidence import Known
 from app.services.desk.kinds import OPEN, SLOT, Kind
 from app.services.desk.sums import Sum, add_up, numbered
+from app.services.insight.days import spoken
+from app.services.ownership import own_artist
 from app.services.profiles import ProfileShape
 from app.services.prompts import Source
 
@@ -38,7 +39,7 @@ class Facts:
 
     @property
     def day(self) -> str:
-        return f"{self.today.day} {self.today:%B %Y}"
+        return spoken(self.today)
 
     @property
     def total(self) -> Sum:
@@ -78,7 +79,7 @@ def gather(
     artist_id: str | None,
 ) -> Facts:
     """Facts of the principal's own; `artist_id` limits them to that artist. Raises `NotFound` for another's artist."""
-    artist = check_artist(session, principal, artist_id) if artist_id is not None else None
+    artist = own_artist(session, principal, artist_id) if artist_id is not None else None
     name = artist.name if artist else profile.artist_name
     mine = or_(col(ProfileNote.artist_id).is_(None), ProfileNote.artist_id == artist_id)
     notes = select(ProfileNote.text).where(
@@ -92,14 +93,6 @@ def gather(
         about_artist=not artist or not profile.artist_name or artist.name.casefold() == profile.artist_name.casefold(),
         notes=tuple(session.exec(notes.order_by(col(ProfileNote.created)).limit(MOST_NOTES)).all()),
     )
-
-
-def check_artist(session: Session, principal: Principal, artist_id: str) -> Artist:
-    """Raises `NotFound` for an artist that is not the principal's."""
-    artist = session.get(Artist, artist_id)
-    if artist is None or artist.user_id != principal.user_id:
-        raise NotFound("There is no such artist.")
-    return artist
 
 
 def fill(facts: Facts) -> tuple[str, list[str]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from app.retrievers.numerals import TENS, UNITS
 from app.services.desk.calendar_words import DATES, MONTH_ALONE, WEEKDAY, read_date, read_month, read_weekday
 
 # number, percent, ordinal, decade, vague: a value; money: (currency, value); date: (year, month, day) with None for what is
@@ -50,9 +51,6 @@ _CODES = (
 )
 CURRENCY = re.compile(rf"{_SIGNS}|(?<![^\W\d_])(?:{_CODES})(?![^\W\d_])", re.IGNORECASE)
 
-_UNITS = dict(zip("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-                  "seventeen eighteen nineteen".split(), range(20), strict=True))  # fmt: skip
-_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "dozen": 12}
 _ORDINALS = {
     "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10,
@@ -78,7 +76,7 @@ _TIME = re.compile(
     r"|(?P<h2>\d{1,2})\s?(?P<half2>[ap]\.?m\b\.?)|(?P<h3>\d{1,2})\s?(?:uhr|o['’]clock)\b)",
     re.IGNORECASE,
 )
-_SMALL = "|".join([*_UNITS, *_TENS])
+_SMALL = "|".join([*UNITS, *TENS])
 _WORDS = re.compile(
     rf"(?<![\w-])(?:(?:a|half\s+a)\s+(?:hundred|thousand|million|billion|dozen)|(?:{_SMALL}))"
     rf"(?:(?:[\s-]+|(?<=hundred)\s+and\s+|(?<=thousand)\s+and\s+)(?:{_SMALL}|hundred|thousand|million|billion|dozen))*(?!\w)",
@@ -231,8 +229,8 @@ def _words(phrase: str) -> Decimal | None:
             current = Decimal("0.5")
         elif word in ("a", "and"):
             current = current or (Decimal(0) if word == "and" else Decimal(1))
-        elif word in _UNITS or word in _TENS:
-            current += _UNITS.get(word, _TENS.get(word, 0))
+        elif word in UNITS or word in TENS:
+            current += UNITS.get(word, TENS.get(word, 0))
         elif word in _SCALES:
             current = (current or Decimal(1)) * _SCALES[word]
             if _SCALES[word] >= 1000:

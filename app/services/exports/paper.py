@@ -6,10 +6,11 @@ Everything on it is text: no markup of any kind is kept, so that each format esc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeVar
+
+from app.services.insight.days import spoken
 
 Value = TypeVar("Value")
 Look = Literal["plain", "quote", "note", "warning"]
@@ -108,8 +109,9 @@ def strong(text: str) -> Line:
     return (Span(text, bold=True),)
 
 
-def text_of(line: Line) -> str:
-    return "".join(span.text for span in line)
+def quoted(text: str | None) -> Line:
+    """What comes after a source: its words in quotation marks, in one line. Nothing for none."""
+    return (Span(": "), Span(f"“{' '.join(text.split())}”", italic=True)) if text else ()
 
 
 def paragraphs(text: str, look: Look = "plain") -> tuple[Paragraph, ...]:
@@ -121,8 +123,7 @@ def day_words(day: date | datetime | str | None) -> str:
     """1 March 2027; of ISO text too. Empty for nothing."""
     if not day:
         return ""
-    found = date.fromisoformat(day[:10]) if isinstance(day, str) else day
-    return f"{found.day} {found:%B %Y}"
+    return spoken(date.fromisoformat(day[:10]) if isinstance(day, str) else day)
 
 
 def named(paper: Paper, suffix: str) -> str:
@@ -145,30 +146,3 @@ def _mapped(value: Value) -> Value:
         changes: dict[str, Any] = {one.name: _mapped(getattr(value, one.name)) for one in fields(value)}
         return replace(value, **changes)
     return value
-
-
-def every_text(paper: Paper) -> Iterable[str]:
-    """All texts for readers, in reading order: what a search in the paper goes through."""
-    yield from (paper.kind, paper.title)
-    for name, value in paper.facts:
-        yield from (name, value)
-    for section in paper.sections:
-        yield section.title
-        for block in section.blocks:
-            yield from _texts(block)
-    yield from paper.small_print
-
-
-def _texts(block: Block) -> Iterable[str]:
-    match block:
-        case Paragraph(line=line):
-            yield text_of(line)
-        case Heading(text=text):
-            yield text
-        case Items(items=items):
-            for item in items:
-                yield f"{item.mark} {text_of(item.line)}".strip()
-        case Table(head=head, rows=rows):
-            yield from head
-            for row in rows:
-                yield from row

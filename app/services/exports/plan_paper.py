@@ -20,6 +20,7 @@ from app.services.exports.paper import (
     day_words,
     paragraphs,
     plain,
+    quoted,
     strong,
 )
 
@@ -72,7 +73,7 @@ def _facts(plan: Shape, steps: Sequence[Shape]) -> Iterator[tuple[str, str]]:
 def _misfits(plan: Shape, steps: Sequence[Shape]) -> Iterator[Block]:
     for one in plan.get("conflicts") or []:
         place = f"{one.get('title', '')}, page {one.get('page', '')}"
-        quote = [*plain(": "), Span(f"“{_flat(one.get('quote'))}”", italic=True)] if one.get("quote") else []
+        quote = quoted(one.get("quote"))
         yield Paragraph((*strong(f"{_flat(one['text'])} "), *plain(f"({place})"), *quote), "warning")
     yield from (Paragraph(plain(_flat(one["text"])), "warning") for one in plan.get("warnings") or [])
     late = [step for step in steps if step.get("late") and step["status"] not in ("done", "dropped")]
@@ -157,8 +158,7 @@ def _unknowns(plan: Shape, steps: Sequence[Shape]) -> Iterator[Block]:
 
 def _source(one: Shape) -> tuple[Span, ...]:
     where = " (industry knowledge base)" if one.get("kb") == "global" and one.get("document_id") else ""
-    quote = [*plain(": "), Span(f"“{_flat(one['quote'])}”", italic=True)] if one.get("quote") else []
-    return (*plain(f"Source: {_reference(one)}{where}"), *quote)
+    return (*plain(f"Source: {_reference(one)}{where}"), *quoted(one.get("quote")))
 
 
 def _reference(source: Shape) -> str:

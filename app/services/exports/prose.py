@@ -38,9 +38,8 @@ def spans_of(text: str) -> Line:
             spans.append(Span(text[end : found.start()]))
         code, loud, strong, soft = found.group("coded", "loud", "strong", "soft")
         inner = next(one for one in (code, loud, strong, soft) if one is not None)
-        spans.append(
-            Span(inner, bold=bool(loud or strong), italic=bool(loud or soft), code=code is not None)
-        )  # what is emphasised within the emphasised keeps its signs
+        # What is emphasised within the emphasised keeps its signs.
+        spans.append(Span(inner, bold=bool(loud or strong), italic=bool(loud or soft), code=code is not None))
         end = found.end()
     if end < len(text) or not spans:
         spans.append(Span(text[end:]))

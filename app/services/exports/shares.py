@@ -23,6 +23,8 @@ from app.services.audit import AuditLog
 from app.services.exports.exports import MOST_DOCUMENTS, ExportService
 from app.services.exports.pace import Pace
 from app.services.exports.paper import Paper, writable
+from app.services.ownership import own
+from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
 
 ShareKind = Literal["plan", "answer", "conversation", "clauses"]
@@ -31,6 +33,7 @@ SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # what `token_urlsafe` makes of them
 MOST_LINKS = 200  # open ones of a user
 KEPT = timedelta(days=30)  # a link that is over stays in the account's archive so long
 GONE = "This link does not work: it has expired, was taken back, or never was. Ask whoever sent it for a new one."
+ORDER = Order(col(ShareLink.created), col(ShareLink.id), newest_first=True)
 
 
 class ShareRequest(BaseModel):
@@ -93,20 +96,15 @@ class ShareService:
 
     def list(self, principal: Principal, *, limit: int = 50, after: str | None = None) -> Listing[SharePublic]:
         """The principal's links that work, newest first."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(ShareLink).where(ShareLink.user_id == principal.user_id, *self._works(self._clock()))
         with self._refusing(principal, "share.list", after), self._db.reading() as session:
             if after is not None:
                 last = self._get(session, principal, after)
-                query = query.where(
-                    (col(ShareLink.created) < last.created)
-                    | ((col(ShareLink.created) == last.created) & (col(ShareLink.id) < last.id))
-                )
-            query = query.order_by(col(ShareLink.created).desc(), col(ShareLink.id).desc()).limit(limit + 1)
+                query = query.where(ORDER.after(last.created, last.id))
+            query = query.order_by(*ORDER.columns).limit(limit + 1)
             rows = session.exec(query).all()
-        return Listing(
-            items=[_public(row) for row in rows[:limit]], next=rows[limit - 1].id if len(rows) > limit else None
-        )
+        return Listing(items=[_public(row) for row in rows[:limit]], next=next_after(rows, limit))
 
     def revoke(self, principal: Principal, share_id: str) -> None:
         """From this moment on the link shows nothing. One that was revoked before stays so."""
@@ -193,10 +191,7 @@ class ShareService:
         return col(ShareLink.revoked).is_(False), col(ShareLink.expires) > moment
 
     def _get(self, session: Session, principal: Principal, share_id: str) -> ShareLink:
-        link = session.get(ShareLink, share_id)
-        if link is None or link.user_id != principal.user_id:
-            raise NotFound("There is no such link.")
-        return link
+        return own(session, principal, ShareLink, share_id, "link")
 
     def _refusing(self, principal: Principal, action: str, object_id: str | None) -> AbstractContextManager[None]:
         return self._audit.refusing(self._db, principal, action, object_id)

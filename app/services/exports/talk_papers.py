@@ -21,6 +21,7 @@ from app.services.exports.paper import (
     day_words,
     paragraphs,
     plain,
+    quoted,
     strong,
 )
 from app.services.exports.prose import blocks_of
@@ -122,8 +123,7 @@ def _source(one: Citation) -> tuple[Span, ...]:
     about += [f", as of {day_words(one.as_of)}"] if one.as_of else []
     about += [", industry knowledge base"] if one.kb == "global" else []
     about += [" (this document was deleted)"] if one.deleted else []
-    quote = [*plain(": "), Span(f"“{_one_line(one.quote)}”", italic=True)] if one.quote else []
-    return (*strong(one.title), *plain("".join(about)), *quote)
+    return (*strong(one.title), *plain("".join(about)), *quoted(one.quote))
 
 
 def _row(message: MessagePublic) -> tuple[str, ...]:

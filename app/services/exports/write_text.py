@@ -16,7 +16,6 @@ NO_DAYS = "There is no day in this that a calendar could hold; export it as a do
 # A sign that Markdown would take for markup where it stands; what begins a line does so only there.
 _SIGNS = re.compile(r"([\\`*_<>|~]|\](?=[(:]))")  # a label such as [P1] stays as it is
 _OPENING = re.compile(r"^(\s*\d*)([#+=.)-])")
-# Excel and its kind take a cell that begins so for a formula (OWASP, "CSV Injection").
 
 
 def as_markdown(paper: Paper) -> bytes:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from app.services.insight.days import SPAN, Span, last_day, moved, span_of, spoken, written_days
 from app.services.insight.page_texts import PageText, Place, around, sentences
@@ -303,8 +303,3 @@ def _once(found: Sequence[Dated]) -> list[Dated]:
         seen.add(key)
         kept.append(one)
     return kept
-
-
-def is_near(day: date, today: date, past_days: int = 0) -> bool:
-    """Whether a calendar still has use for it."""
-    return day >= today - timedelta(days=past_days)

@@ -11,15 +11,18 @@ from sqlmodel import Session, col, or_, select
 
 from app.db import Database
 from app.errors import AppError, NotFound
-from app.models import ACCEPTED, DECLINED, DELETING, Artist, Document, DocumentInsight, ImportantDate, new_id, now
+from app.models import ACCEPTED, DECLINED, DELETING, Document, DocumentInsight, ImportantDate, new_id, now
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.insight.places import Passages
 from app.services.insight.shapes import DatePublic, DateStatus
+from app.services.ownership import check_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Listing
 
 LONGEST_LABEL = 200  # characters, as the column
 EARLIEST, LATEST = date(1900, 1, 1), date(2200, 12, 31)
+ORDER = Order(col(ImportantDate.day), col(ImportantDate.id))
 
 
 class DateService:
@@ -39,13 +42,13 @@ class DateService:
         """The principal's own, the earliest day first; the reading of what documents say is audited. `artist_id`: that
         artist's and the ones of all artists. Raises `NotFound` for an artist or document that is not the principal's.
         """
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = _mine(principal)
         with self._refusing(principal, "date.list", after or artist_id or document_id), self._db.session() as session:
             if status is not None:
                 query = query.where(ImportantDate.status == status)
             if artist_id is not None:
-                _check_artist(session, principal, artist_id)
+                check_artist(session, principal, artist_id)
                 query = query.where(or_(ImportantDate.artist_id == artist_id, col(ImportantDate.artist_id).is_(None)))
             if document_id is not None:
                 document = session.get(Document, document_id)
@@ -54,18 +57,15 @@ class DateService:
                 query = query.where(ImportantDate.document_id == document_id)
             if after is not None:
                 last = _get(session, principal, after)
-                query = query.where(
-                    (col(ImportantDate.day) > last.day)
-                    | ((col(ImportantDate.day) == last.day) & (col(ImportantDate.id) > last.id))
-                )
-            rows = session.exec(query.order_by(col(ImportantDate.day), col(ImportantDate.id)).limit(limit + 1)).all()
+                query = query.where(ORDER.after(last.day, last.id))
+            rows = session.exec(query.order_by(*ORDER.columns).limit(limit + 1)).all()
             told = _public(session, rows[:limit])
             read = sorted({one.document_id for one in told if one.document_id})
             if read:
                 self._audit.record(
                     session, principal, "date.list", reads=[{"document_id": one, "chunk_ids": []} for one in read]
                 )
-        return Listing(items=told, next=rows[limit - 1].id if len(rows) > limit else None)
+        return Listing(items=told, next=next_after(rows, limit))
 
     def create(self, principal: Principal, label: str, day: date, artist_id: str | None = None) -> DatePublic:
         """Keep a date of the principal's own; it counts at once. Raises `AppError` 422 for a label or day that is none."""
@@ -74,7 +74,7 @@ class DateService:
             status=ACCEPTED,
         )  # fmt: skip
         with self._refusing(principal, "date.create", artist_id), self._db.session() as session:
-            _check_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id)
             session.add(row)
             self._audit.record(session, principal, "date.create", object_id=row.id)
             session.flush()
@@ -120,7 +120,7 @@ class DateService:
 def dates_of(session: Session, principal: Principal, document_id: str) -> builtins.list[DatePublic]:
     """Those of one document, the earliest first."""
     query = _mine(principal).where(ImportantDate.document_id == document_id)
-    return _public(session, session.exec(query.order_by(col(ImportantDate.day), col(ImportantDate.id))).all())
+    return _public(session, session.exec(query.order_by(*ORDER.columns)).all())
 
 
 def _mine(principal: Principal):  # type: ignore[no-untyped-def]  # SQLModel's own type of a select has no public name
@@ -136,14 +136,6 @@ def _get(session: Session, principal: Principal, date_id: str) -> ImportantDate:
     if row is None:
         raise NotFound("There is no such date.")
     return row
-
-
-def _check_artist(session: Session, principal: Principal, artist_id: str | None) -> None:
-    if artist_id is None:
-        return
-    artist = session.get(Artist, artist_id)
-    if artist is None or artist.user_id != principal.user_id:
-        raise NotFound("There is no such artist.")
 
 
 def _label(label: str) -> str:

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-MONTHS = "january february march april may june july august september october november december".split()
-_MONTH = "|".join([*MONTHS, "sept", *(name[:3] for name in MONTHS)])
+from app.retrievers.months import MONTH, MONTHS, month_number
+from app.retrievers.numerals import UNITS
+
 _NTH = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\b{_NTH}\.?\s+(?:day\s+)?(?:of\s+)?(?P<month>{_MONTH})\.?,?\s+(?P<year>\d{{4}})\b",
-        rf"\b(?P<month>{_MONTH})\.?\s+{_NTH},?\s+(?P<year>\d{{4}})\b",
+        rf"\b{_NTH}\.?\s+(?:day\s+)?(?:of\s+)?(?P<month>{MONTH})\.?,?\s+(?P<year>\d{{4}})\b",
+        rf"\b(?P<month>{MONTH})\.?\s+{_NTH},?\s+(?P<year>\d{{4}})\b",
         r"\b(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})\b",
         r"\b(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>\d{4})\b",
         # With strokes the order differs by country: a day above 12 decides it, else nobody can tell.
@@ -24,14 +25,8 @@ _PATTERNS = tuple(
 )
 EARLIEST, LATEST = 1900, 2200  # years; others are numbers that look like one
 
-SPELLED = {
-    name: value
-    for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
-    )
-} | {
-    "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90, "a": 1, "an": 1,
+SPELLED = UNITS | {
+    "twenty": 20, "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90, "a": 1, "an": 1,
     "one hundred twenty": 120, "one hundred and twenty": 120, "one hundred eighty": 180, "one hundred and eighty": 180,
 }  # fmt: skip
 _COUNT = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in sorted(SPELLED, key=len, reverse=True))
@@ -93,9 +88,7 @@ def _day(parts: dict[str, str | None]) -> date | None:
         if (one > 12) == (other > 12) and one != other:
             return None
         return _valid(year, min(one, other) if one != other else one, max(one, other))
-    month = (parts["month"] or "").lower()
-    number = int(month) if month.isdigit() else 1 + next(i for i, name in enumerate(MONTHS) if name[:3] == month[:3])
-    return _valid(year, number, int(parts["day"] or 0))
+    return _valid(year, month_number(parts["month"] or ""), int(parts["day"] or 0))
 
 
 def _valid(year: int, month: int, day: int) -> date | None:
@@ -121,18 +114,20 @@ def span_of(match: re.Match[str]) -> Span | None:
     )
 
 
+def months_on(day: date, months: int) -> date:
+    """So many months later: the same number of the month, or its last day where it has none. Raises as `date` does."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
 def moved(day: date, span: Span, sign: int) -> date | None:
-    """`span` after (`sign` 1) or before (-1) a day. A month later is the same number of the month, or its last day where it
-    has none; None for business days and beyond the calendar.
-    """
+    """`span` after (`sign` 1) or before (-1) a day, by `months_on`; None for business days and beyond the calendar."""
     if span.business:
         return None
     try:
         if span.unit in ("day", "week"):
             return day + timedelta(days=sign * span.count * (7 if span.unit == "week" else 1))
-        months = day.year * 12 + day.month - 1 + sign * span.count * (12 if span.unit == "year" else 1)
-        year, month = divmod(months, 12)
-        return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+        return months_on(day, sign * span.count * (12 if span.unit == "year" else 1))
     except (ValueError, OverflowError, calendar.IllegalMonthError):
         return None
 
@@ -144,4 +139,5 @@ def last_day(start: date, span: Span) -> date | None:
 
 
 def spoken(day: date) -> str:
+    """1 March 2027."""
     return f"{day.day} {MONTHS[day.month - 1].capitalize()} {day.year}"

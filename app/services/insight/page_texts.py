@@ -12,7 +12,6 @@ from sqlmodel import Session, col, select
 from app.models import Chunk, Document
 from app.services.pages import page_text
 
-LONGEST_SENTENCE = 700  # characters; a longer run is a table or a list without full stops
 _HEADING = re.compile(r"^#{1,6}[ \t].*\n", re.MULTILINE)
 _END = re.compile(r"(?<=[.;!?])[\"”’')\]]*\s+(?=[\"“(]?[A-Z0-9#*•-])|\n[ \t]*\n|\n(?=[ \t]*(?:[#*•|-]|\d{1,2}[.)]\s))")
 # A full stop after these ends no sentence.

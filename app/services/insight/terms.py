@@ -14,8 +14,9 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
+from app.retrievers.months import MONTHS
 from app.services.insight.clauses import MORE, checklist, compiled, place_of, told_by
-from app.services.insight.days import MONTHS, Span, moved, spans, spoken, written_days
+from app.services.insight.days import Span, moved, spans, spoken, written_days
 from app.services.insight.sentences import ContractText, Sentence
 
 AROUND = 180  # characters before and after a length of time that can say what it is for

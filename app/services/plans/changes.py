@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app.errors import Conflict
 from app.models import DONE, DROPPED, OPEN, SNOOZED, Plan, PlanStep
+from app.services.insight.days import spoken
 from app.services.plans.records import move_target, steps_of
 from app.services.plans.schedule import due_on
 from app.services.plans.shapes import StepCreate
@@ -50,18 +51,16 @@ def sentence(kind: str, change: dict[str, Any], plan: Plan, step: PlanStep | Non
         to = date.fromisoformat(change["target_date"])
         days = (to - plan.target_date).days
         target = (plan.body.get("target") or "the target date").lower()
-        return f"Move {target} of “{plan.title}” from {in_words(plan.target_date)} to {in_words(to)} ({_by(days)})."
+        return f"Move {target} of “{plan.title}” from {spoken(plan.target_date)} to {spoken(to)} ({_by(days)})."
     if kind == "add_step":
-        due = f", due {in_words(date.fromisoformat(change['due']))}" if change.get("due") else ""
+        due = f", due {spoken(date.fromisoformat(change['due']))}" if change.get("due") else ""
         return f"Add the step “{change['title']}” to “{plan.title}”{due}."
     name = f"“{step.title}”" if step is not None else "a step that is not in the plan any more"
     if kind == "move_step":
         to = date.fromisoformat(change["due"])
-        return (
-            f"Move {name} from {in_words(step.due)} to {in_words(to)}." if step else f"Move {name} to {in_words(to)}."
-        )
+        return f"Move {name} from {spoken(step.due)} to {spoken(to)}." if step else f"Move {name} to {spoken(to)}."
     if kind == "snooze":
-        return f"Put {name} off until {in_words(date.fromisoformat(change['until']))}."
+        return f"Put {name} off until {spoken(date.fromisoformat(change['until']))}."
     if kind == "edit_step":
         said = "; ".join(f"{field} “{value}”" for field, value in change.items())
         return f"Change {name}: {said}."
@@ -100,10 +99,6 @@ def shifted(day: date, days: int) -> str | None:
         return due_on(day, days).isoformat()
     except (ValueError, OverflowError):
         return None
-
-
-def in_words(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
 
 
 def _by(days: int) -> str:

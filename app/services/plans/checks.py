@@ -14,6 +14,7 @@ from typing import Any
 from sqlmodel import Session, col, or_, select
 
 from app.models import DONE, DROPPED, READY, Document, DocumentInsight, Plan, PlanStep
+from app.services.insight.days import spoken
 from app.services.plans.shapes import PlanConflict
 
 KINDS = ("delivery_lead_time", "approval_period", "option_window", "exclusivity")
@@ -112,8 +113,8 @@ def _delivery(fact: Fact, target: date, steps: Sequence[PlanStep]) -> list[PlanC
     return [
         fact.against(
             step,
-            f"“{fact.title}” asks for delivery {_days(fact.days)} before release, which is {_day(needed)}; "
-            f"“{step.title}” is planned for {_day(step.due)}.",
+            f"“{fact.title}” asks for delivery {_days(fact.days)} before release, which is {spoken(needed)}; "
+            f"“{step.title}” is planned for {spoken(step.due)}.",
             needed,
         )
         for step in steps
@@ -131,8 +132,8 @@ def _approval(fact: Fact, target: date, steps: Sequence[PlanStep]) -> list[PlanC
         if "approval" in _marks(step) and (after - step.due).days < fact.days:
             needed = after - timedelta(days=fact.days)
             text = (
-                f"“{fact.title}” gives the other side {_days(fact.days)} to approve; “{step.title}” on {_day(step.due)} "
-                f"leaves {_days((after - step.due).days)} before the next step, so it must be ready by {_day(needed)}."
+                f"“{fact.title}” gives the other side {_days(fact.days)} to approve; “{step.title}” on {spoken(step.due)} "
+                f"leaves {_days((after - step.due).days)} before the next step, so it must be ready by {spoken(needed)}."
             )
             found.append(fact.against(step, text, needed))
     return found
@@ -143,7 +144,7 @@ def _option(fact: Fact, target: date, steps: Sequence[PlanStep]) -> list[PlanCon
         return []
     step = next((step for step in steps if "release" in _marks(step)), None)
     text = (
-        f"“{fact.title}” gives the other side an option until {_day(fact.until)}, and the plan's target, {_day(target)}, "
+        f"“{fact.title}” gives the other side an option until {spoken(fact.until)}, and the plan's target, {spoken(target)}, "
         "lies before its end: have it settled in writing first."
     )
     return [fact.against(step, text, fact.until + timedelta(days=1))]
@@ -162,12 +163,12 @@ def _exclusivity(fact: Fact, _target: date, steps: Sequence[PlanStep]) -> list[P
 
 
 def _bound(fact: Fact, step: PlanStep) -> PlanConflict:
-    until = f"until {_day(fact.until)}" if fact.until else "and the clause names no end"
+    until = f"until {spoken(fact.until)}" if fact.until else "and the clause names no end"
     text = (
-        f"“{fact.title}” binds exclusively {until}; “{step.title}” on {_day(step.due)} falls within it. Ask the other side "
+        f"“{fact.title}” binds exclusively {until}; “{step.title}” on {spoken(step.due)} falls within it. Ask the other side "
         "for written consent, or for a waiver of this release."
         if "release" in _marks(step)
-        else f"“{fact.title}” binds exclusively {until}; “{step.title}” on {_day(step.due)} falls within it. Ask the other "
+        else f"“{fact.title}” binds exclusively {until}; “{step.title}” on {spoken(step.due)} falls within it. Ask the other "
         "side for written consent first."
     )
     return fact.against(step, text, fact.until + timedelta(days=1) if fact.until else None)
@@ -216,7 +217,3 @@ def _marks(step: PlanStep) -> set[str]:
 
 def _days(count: int) -> str:
     return "1 day" if count == 1 else f"{count} days"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"

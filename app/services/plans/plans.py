@@ -10,11 +10,13 @@ from datetime import date
 from sqlmodel import Session, col, func, or_, select
 
 from app.db import Database
-from app.errors import Conflict, NotFound
-from app.models import Artist, Plan, PlanStep
+from app.errors import Conflict
+from app.models import Plan, PlanStep
 from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.model_slot import ModelSlot
+from app.services.ownership import STAYS, check_artist
+from app.services.paging import Order, next_after, page_size
 from app.services.plans.deadlines import deadlines
 from app.services.plans.making import PlanDraft, StepDraft, draft_plan
 from app.services.plans.proposing import ProposingService
@@ -40,6 +42,7 @@ from app.services.usage import Grant, record
 
 NOT_WORDED = "The language model did not answer, so the words are the template's."
 MOST_PLANS = 200  # of one user: ten artists with twenty plans each
+ORDER = Order(col(Plan.updated), col(Plan.id), newest_first=True)
 
 
 class PlanService(ProposingService):
@@ -89,23 +92,20 @@ class PlanService(ProposingService):
         after: str | None = None,
     ) -> Listing[PlanRow]:
         """Own plans, the last changed first; with an artist, theirs and those for all artists."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(Plan).where(Plan.user_id == principal.user_id)
         if artist_id is not None:
             query = query.where(or_(col(Plan.artist_id).is_(None), col(Plan.artist_id) == artist_id))
         if status is not None:
             query = query.where(Plan.status == status)
         with self._refusing(principal, "plan.list", artist_id or after), self._db.reading() as session:
-            self._own_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id)
             if after is not None:
                 last = self._plan(session, principal, after)
-                query = query.where(
-                    (col(Plan.updated) < last.updated)
-                    | ((col(Plan.updated) == last.updated) & (col(Plan.id) < last.id))
-                )
-            rows = session.exec(query.order_by(col(Plan.updated).desc(), col(Plan.id).desc()).limit(limit + 1)).all()
+                query = query.where(ORDER.after(last.updated, last.id))
+            rows = session.exec(query.order_by(*ORDER.columns).limit(limit + 1)).all()
             shown = [plan_row(plan, steps_of(session, plan.id), self._today()) for plan in rows[:limit]]
-        return Listing(items=shown, next=shown[-1].id if len(rows) > limit else None)
+        return Listing(items=shown, next=next_after(rows, limit))
 
     def get(self, principal: Principal, plan_id: str) -> PlanPublic:
         with self._refusing(principal, "plan.read", plan_id), self._db.reading() as session:
@@ -161,20 +161,20 @@ class PlanService(ProposingService):
     def deadlines(self, principal: Principal, *, days: int = 60, artist_id: str | None = None) -> DeadlinesPublic:
         """What is overdue, and what is due within `days`."""
         with self._refusing(principal, "plan.deadlines", artist_id), self._db.reading() as session:
-            self._own_artist(session, principal, artist_id)
+            check_artist(session, principal, artist_id)
             return deadlines(session, principal, self._today(), days, artist_id)
 
     def _draft(self, principal: Principal, made: PlanCreate) -> tuple[PlanDraft, builtins.list[StepDraft]]:
         """The template's plan, and the steps of the template that it leaves out."""
         chosen = template(made.template)
         with self._refusing(principal, "plan.create", made.artist_id), self._db.reading() as session:
-            self._own_artist(session, principal, made.artist_id)
+            check_artist(session, principal, made.artist_id)
             _check_room(session, principal)
         return draft_plan(chosen, made.goal, checked_day(made.target_date), self._profiles.get(principal), made.title)
 
     def _keep(self, principal: Principal, made: PlanCreate, draft: PlanDraft, found: Found, grant: Grant) -> PlanPublic:
         with self._refusing(principal, "plan.create", made.artist_id), self._db.session() as session:
-            self._own_artist(session, principal, made.artist_id, hold=True)
+            check_artist(session, principal, made.artist_id, STAYS)
             _check_room(session, principal)
             plan = Plan(
                 user_id=principal.user_id, artist_id=made.artist_id, title=draft.title, template=draft.template.id,
@@ -194,15 +194,6 @@ class PlanService(ProposingService):
             )
         grant.settle(spent)
         return shown
-
-    def _own_artist(self, session: Session, principal: Principal, artist_id: str | None, *, hold: bool = False) -> None:
-        """Raise `NotFound` unless the artist is the principal's; `hold`: and stays until this transaction ends."""
-        if artist_id is None:
-            return
-        lock = {"read": True, "key_share": True} if hold else None
-        artist = session.get(Artist, artist_id, with_for_update=lock)
-        if artist is None or artist.user_id != principal.user_id:
-            raise NotFound("There is no such artist.")
 
 
 def _row(plan: Plan, number: int, step: StepDraft) -> PlanStep:

@@ -10,10 +10,13 @@ from app.errors import Conflict, NotFound
 from app.models import ACCEPTED, DECLINED, PROPOSED, Plan, PlanProposal, PlanStep
 from app.principal import Principal
 from app.services.conversations import number
+from app.services.paging import Order, next_after, page_size
 from app.services.plans.changes import Change, apply, sentence
 from app.services.plans.shapes import PlanPublic, ProposalPublic, ProposalStatus
 from app.services.plans.steps import StepService
 from app.services.shapes import Listing
+
+ORDER = Order(col(PlanProposal.created), col(PlanProposal.id))
 
 
 class ProposalService(StepService):
@@ -28,7 +31,7 @@ class ProposalService(StepService):
         after: str | None = None,
     ) -> Listing[ProposalPublic]:
         """Of one plan, or of all of one's own; oldest first. `message_id`: those that this answer made."""
-        limit = max(1, min(limit, 200))
+        limit = page_size(limit)
         query = select(PlanProposal, Plan).join(Plan, col(Plan.id) == col(PlanProposal.plan_id))
         query = query.where(Plan.user_id == principal.user_id)
         if message_id is not None:
@@ -44,13 +47,10 @@ class ProposalService(StepService):
                 owner = session.get(Plan, last.plan_id) if last is not None else None
                 if last is None or owner is None or owner.user_id != principal.user_id:
                     raise NotFound("There is no such proposal.")
-                query = query.where(
-                    (col(PlanProposal.created) > last.created)
-                    | ((col(PlanProposal.created) == last.created) & (col(PlanProposal.id) > last.id))
-                )
-            rows = session.exec(query.order_by(col(PlanProposal.created), col(PlanProposal.id)).limit(limit + 1)).all()
+                query = query.where(ORDER.after(last.created, last.id))
+            rows = session.exec(query.order_by(*ORDER.columns).limit(limit + 1)).all()
             shown = [_public(session, row, plan) for row, plan in rows[:limit]]
-        return Listing(items=shown, next=shown[-1].id if len(rows) > limit else None)
+        return Listing(items=shown, next=next_after([row for row, _ in rows], limit))
 
     def accept(self, principal: Principal, plan_id: str, proposal_id: str) -> PlanPublic:
         """Do it; the plan as it is then. What an accepted proposal wrote counts as written by hand.

@@ -15,18 +15,16 @@ from sqlmodel import Session, col, or_, select
 from app.models import DONE, DROPPED, OPEN, Plan, PlanStep
 from app.principal import Principal
 from app.retrievers.wording import words
-from app.services.plans.changes import KINDS, Change, in_words, sentence, shifted
+from app.services.insight.days import spoken
+from app.services.plans.changes import KINDS, Change, sentence, shifted
 from app.services.plans.proposals import ProposalService, keep_proposals
 from app.services.plans.records import standing_of, steps_of
 from app.services.plans.requests import WHOLE, Open, asked_changes
 from app.services.plans.shapes import LONGEST_EFFORT, LONGEST_OWNER, LONGEST_STEP
 from app.services.plans.whens import find_days
 
-PLANS, STEPS, OTHERS = (
-    3,
-    16,
-    6,
-)  # told to a model, steps of the plan changed last and of each other one: about 900 tokens
+# Told to a model, steps of the plan changed last and of each other one: about 900 tokens.
+PLANS, STEPS, OTHERS = 3, 16, 6
 MOST_CHANGES = 8  # of one answer: more than that nobody weighs one by one
 NEXT_STEPS = 5  # late ones, and next ones, told in an answer
 LONGEST_QUESTION = 200  # characters: longer texts are about something else too
@@ -188,10 +186,10 @@ def _told(one: Open, today: date, most: int) -> str:
     waiting = [step for step in one.steps if step.status not in (DONE, DROPPED)]
     done = sum(step.status == DONE for step in one.steps)
     target = plan.body.get("target") or "Target date"
-    lines = [f"Plan {plan.id[:REF]} “{plan.title}”. {target}: {in_words(plan.target_date)}. {done} steps done, to do:"]
+    lines = [f"Plan {plan.id[:REF]} “{plan.title}”. {target}: {spoken(plan.target_date)}. {done} steps done, to do:"]
     for step in waiting[:most]:
         state = "; late" if step.due < today and standing_of(step, today) == OPEN else ""
-        lines.append(f"- {step.key}: {step.title}; due {in_words(step.due)}{state}")
+        lines.append(f"- {step.key}: {step.title}; due {spoken(step.due)}{state}")
     if len(waiting) > most:
         lines.append(f"- and {len(waiting) - most} later ones")
     return "\n".join(lines)
@@ -204,12 +202,12 @@ def _state(one: Open, today: date) -> str:
     done, counted = sum(step.status == DONE for step in one.steps), sum(step.status != DROPPED for step in one.steps)
     days = (plan.target_date - today).days
     left = f"{days} days left" if days > 0 else "today" if days == 0 else f"{-days} days ago"
-    lines = [f"“{plan.title}”: {target} is {in_words(plan.target_date)} ({left}); {done} of {counted} steps done."]
+    lines = [f"“{plan.title}”: {target} is {spoken(plan.target_date)} ({left}); {done} of {counted} steps done."]
     for name, steps in (
         ("Late", [step for step in waiting if step.due < today]),
         ("Next", [step for step in waiting if step.due >= today]),
     ):
-        shown = [f"- {step.title}, due {in_words(step.due)}" for step in steps[:NEXT_STEPS]]
+        shown = [f"- {step.title}, due {spoken(step.due)}" for step in steps[:NEXT_STEPS]]
         more = [f"- and {len(steps) - NEXT_STEPS} more"] if len(steps) > NEXT_STEPS else []
         lines += [f"{name}:", *shown, *more] if shown else []
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from app.errors import AppError, NotFound
 from app.models import DONE, DROPPED, OPEN, SNOOZED, Plan, PlanStep, StepComment, now
 from app.principal import Principal
 from app.services.audit import AuditLog
+from app.services.ownership import CHANGES, own
 from app.services.plans.checks import conflicts_of, open_questions
 from app.services.plans.schedule import EARLIEST, LATEST, Dated, late, misplaced, moved
 from app.services.plans.shapes import (
@@ -42,10 +43,7 @@ class PlanRecords:
 
     def _plan(self, session: Session, principal: Principal, plan_id: str, *, write: bool = False) -> Plan:
         """A plan of the principal's; unknown and not theirs are the same `NotFound`. `write` holds its row."""
-        plan = session.get(Plan, plan_id, with_for_update=True if write else None)
-        if plan is None or plan.user_id != principal.user_id:
-            raise NotFound("There is no such plan.")
-        return plan
+        return own(session, principal, Plan, plan_id, "plan", CHANGES if write else None)
 
     def _step(self, session: Session, plan: Plan, step_id: str) -> PlanStep:
         step = session.get(PlanStep, step_id)

@@ -7,24 +7,18 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from app.retrievers.months import MONTH, month_number
+from app.retrievers.numerals import UNITS
+from app.services.insight.days import months_on
 from app.services.plans.schedule import EARLIEST, LATEST
 
-MONTHS = {
-    name.casefold(): month
-    for month in range(1, 13)
-    for name in (calendar.month_name[month], calendar.month_abbr[month], {9: "sept"}.get(month, ""))
-    if name
-}
 WEEKDAYS = {name.casefold(): day for day, name in enumerate(calendar.day_name)}
-COUNTS = {
-    word: count
-    for count, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
-} | {"a": 1, "an": 1, "a couple of": 2, "couple of": 2}
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+COUNTS = {word: count for word, count in UNITS.items() if count <= 12}
+COUNTS |= {"a": 1, "an": 1, "a couple of": 2, "couple of": 2}
 DAY = re.compile(
     rf"\b(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})\b"
-    rf"|\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<month>{_MONTH})\b\.?(?:,?\s+(?P<year>\d{{4}}))?"
-    rf"|\b(?P<month2>{_MONTH})\.?\s+(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year2>\d{{4}}))?"
+    rf"|\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<month>{MONTH})\b\.?(?:,?\s+(?P<year>\d{{4}}))?"
+    rf"|\b(?P<month2>{MONTH})\.?\s+(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year2>\d{{4}}))?"
     rf"|\b(?P<day3>\d{{1,2}})\.(?P<month3>\d{{1,2}})\.(?P<year3>\d{{4}})\b"
     rf"|\b(?P<near>today|tomorrow)\b"
     rf"|\b(?:next\s+|this\s+|on\s+)?(?P<weekday>{'|'.join(WEEKDAYS)})\b",
@@ -45,9 +39,7 @@ class Span:
         """`day` moved by the span; a month keeps the day of the month where there is one. Raises as `date` does."""
         if self.unit != "month":
             return day + sign * timedelta(days=self.count * (7 if self.unit == "week" else 1))
-        months = day.year * 12 + day.month - 1 + sign * self.count
-        year, month = divmod(months, 12)
-        return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+        return months_on(day, sign * self.count)
 
 
 def find_day(text: str, today: date) -> date | None:
@@ -81,7 +73,7 @@ def _day(match: re.Match[str], today: date) -> date | None:
             return today + timedelta(days=(WEEKDAYS[match["weekday"].casefold()] - today.weekday() - 1) % 7 + 1)
         if match["day3"]:
             return date(int(match["year3"]), int(match["month3"]), int(match["day3"]))
-        day, month = int(match["day"] or match["day2"]), MONTHS[(match["month"] or match["month2"]).casefold()]
+        day, month = int(match["day"] or match["day2"]), month_number(match["month"] or match["month2"])
         if year := match["year"] or match["year2"]:
             return date(int(year), month, day)
         return next(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from app.models import Document, DocumentInsight
+from app.services.exports.paper import Block, Heading, Items, Line, Paper, Paragraph, Table
 from app.services.services import Services
 from app.services.shapes import Citation, MessagePublic
-from tests.conftest import ROOT
 
-READER = ROOT / "app" / "services" / "insight" / "reader.py"
 READ_SECONDS = 10
 NAMES = "Żółć, Ωμέγα, Жук, Nguyễn, שלום, नमस्ते, ไทย, Հայ, ქართ, 日本, 한국"
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -131,7 +131,7 @@ def clauses() -> list[dict[str, Any]]:
 
 def examine(services: Services, document_id: str, found: list[dict[str, Any]], *, worker: bool = True) -> None:
     """Let the document's clauses be these. Where a worker runs that reads them itself, it has done so before."""
-    deadline = time.monotonic() + (READ_SECONDS if worker and READER.exists() else 0)
+    deadline = time.monotonic() + (READ_SECONDS if worker else 0)
     while True:
         with services.db.session() as session:
             known = session.get(DocumentInsight, document_id)
@@ -142,3 +142,34 @@ def examine(services: Services, document_id: str, found: list[dict[str, Any]], *
                 session.add(row)
                 return
         time.sleep(0.05)
+
+
+def every_text(paper: Paper) -> Iterable[str]:
+    """All texts for readers, in reading order: what a test looks for words in."""
+    yield from (paper.kind, paper.title)
+    for name, value in paper.facts:
+        yield from (name, value)
+    for section in paper.sections:
+        yield section.title
+        for block in section.blocks:
+            yield from _texts(block)
+    yield from paper.small_print
+
+
+def _texts(block: Block) -> Iterable[str]:
+    match block:
+        case Paragraph(line=line):
+            yield _words(line)
+        case Heading(text=text):
+            yield text
+        case Items(items=items):
+            for item in items:
+                yield f"{item.mark} {_words(item.line)}".strip()
+        case Table(head=head, rows=rows):
+            yield from head
+            for row in rows:
+                yield from row
+
+
+def _words(line: Line) -> str:
+    return "".join(span.text for span in line)

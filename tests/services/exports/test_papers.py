@@ -16,13 +16,13 @@ from app.errors import AppError
 from app.services.csv_lines import defused
 from app.services.exports.clause_paper import NO_CONTRACT, NOT_READ, Contract, clause_paper
 from app.services.exports.formats import FORMATS, Exported, FormatName, write
-from app.services.exports.paper import Items, Paper, Paragraph, Section, Table, every_text, plain
+from app.services.exports.paper import Items, Paper, Paragraph, Section, Table, plain
 from app.services.exports.plan_paper import plan_paper
 from app.services.exports.prose import blocks_of, spans_of
 from app.services.exports.talk_papers import answer_paper, conversation_paper
 from app.services.insight.questions import questions_of
 from app.services.shapes import ConversationPublic
-from tests.services.exports.papers import AT, NAMES, answer, clauses, plan, question
+from tests.services.exports.papers import AT, NAMES, answer, clauses, every_text, plan, question
 
 CONTRACT = Contract("Management agreement", "signed", 12, "2026-01-01", clauses(), questions_of(clauses()))
 CONVERSATION = ConversationPublic(id="17", title="Management deal", artist_id=None, created=AT, updated=AT)

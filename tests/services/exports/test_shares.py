@@ -14,10 +14,9 @@ from app.principal import Principal
 from app.services.exports import shares as module
 from app.services.exports.exports import ExportService
 from app.services.exports.pace import OPENED
-from app.services.exports.paper import every_text
 from app.services.exports.shares import GONE, ShareRequest, ShareService
 from app.services.services import Services
-from tests.services.exports.papers import clauses, examine, plan
+from tests.services.exports.papers import clauses, every_text, examine, plan
 from tests.ui.support import new_user
 
 FROM = "203.0.113.9"
