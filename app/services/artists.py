@@ -18,7 +18,7 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.documents import DocumentService
 from app.services.shapes import Id, Listing
-from app.services.withdrawal import withdraw
+from app.services.withdrawal import withdraw, withdraw_all
 
 LONGEST_NAME = 200  # characters, as the column
 
@@ -99,6 +99,8 @@ class ArtistService:
             session.execute(delete(Trace).where(col(Trace.artist_id) == artist_id))
             withdraw(session, Conversation.user_id == principal.user_id, lambda document_id: document_id in theirs)
             session.delete(artist)
+            session.flush()  # their own plans and drafts are gone with them; those of all artists stay
+            withdraw_all(session, principal.user_id, theirs)
             self._audit.record(session, principal, "artist.delete", object_id=artist_id)
         self._documents.wake()
 
