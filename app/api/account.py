@@ -77,7 +77,7 @@ def export(principal: PrincipalDep, services: ServicesDep) -> StreamingResponse:
 @router.delete(
     "",
     operation_id="delete_account",
-    responses=told(422),
+    responses=told(409, 422),
     status_code=204,
     summary="Delete the account with everything it owns, for good",
 )

@@ -14,7 +14,7 @@ from app.models import now
 from app.services.access_log import AuditFilter
 from app.services.shapes import AuditPublic, Listing
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = APIRouter(tags=["audit"])
 
 FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The newest 50 000 rows.", "content": {"text/csv": {"schema": {"type": "string"}}}}
@@ -49,7 +49,7 @@ async def _which(
 Which = Annotated[AuditFilter, Depends(_which)]
 
 
-@router.get("", operation_id="list_audit", summary="One's own access log, newest first; everybody's for admins")
+@router.get("/audit", operation_id="list_audit", summary="One's own access log, newest first; everybody's for admins")
 def audit(
     principal: PrincipalDep, services: ServicesDep, which: Which, limit: Limit = 50, after: After = None
 ) -> Listing[AuditPublic]:
@@ -57,7 +57,7 @@ def audit(
 
 
 @router.get(
-    "/csv",
+    "/audit.csv",
     operation_id="download_audit",
     response_class=StreamingResponse,
     responses={**FILE, **told(422)},

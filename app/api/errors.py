@@ -10,12 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from loguru import logger
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import AppError, Unavailable
+from app.errors import AppError, Conflict, Unavailable
 from app.log import request_id
 
 UNEXPECTED = "Something went wrong here; try again, and tell whoever runs this server: the log has this request id."
@@ -70,6 +70,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(OperationalError, _database_error)
+    app.add_exception_handler(IntegrityError, _overtaken)
     app.add_middleware(_Unexpected)
 
 
@@ -135,6 +136,14 @@ async def _database_error(_request: Request, error: Exception) -> JSONResponse:
         return render(AppError(told, status=507, code="disk_full"))
     told = "The database is busy or does not answer; try again in a few seconds."
     return render(Unavailable(told, retry_after=BUSY_SECONDS))
+
+
+async def _overtaken(_request: Request, error: Exception) -> JSONResponse:
+    """A row whose owner, artist or conversation was deleted between two statements (PostgreSQL looks at both at once)."""
+    told = str(cast(IntegrityError, error).orig).lower()
+    if "foreign key" not in told:
+        return render(unexpected(error))
+    return render(Conflict("What this belongs to was deleted at this moment; load the page anew.", code="overtaken"))
 
 
 class _Unexpected:

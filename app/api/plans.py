@@ -23,7 +23,7 @@ from app.services.plans.shapes import (
     ProposalStatus,
     StepCreate,
     StepUpdate,
-    TemplatePublic,
+    TemplatesPublic,
 )
 from app.services.shapes import Listing
 
@@ -39,12 +39,12 @@ LONGEST_DAYS = 366 * 2  # ahead: two years hold every plan that a template makes
 @router.get(
     "/plans/templates",
     operation_id="list_plan_templates",
-    responses={200: {"content": {"application/json": {"example": TEMPLATES}}}},
+    responses={200: {"content": {"application/json": {"example": {"items": TEMPLATES, "next": None}}}}},
     summary="What a plan can be made from",
 )
-def templates(principal: PrincipalDep, services: ServicesDep) -> list[TemplatePublic]:
-    """Each step with the days before the target date (below 0: after it) and the source of that figure."""
-    return services.plans.templates(principal)
+def templates(principal: PrincipalDep, services: ServicesDep) -> TemplatesPublic:
+    """All of them at once. Each step with the days before the target date (below 0: after it) and the source of that figure."""
+    return TemplatesPublic(items=services.plans.templates(principal))
 
 
 @router.get("/plans", operation_id="list_plans", responses=told(404), summary="One's plans, the last changed first")

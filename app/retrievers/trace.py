@@ -75,7 +75,8 @@ class Trace:
         ]
         self.dropped = sum(1 for value in outcome.values() if value == "dropped")
         if self.dropped:
-            logger.bind(dropped=self.dropped, trace_id=self.id).warning("passages dropped by the SQL check")
+            # They came, went or changed meanwhile; whose owner was another is told where it is seen (`check`).
+            logger.bind(dropped=self.dropped, trace_id=self.id).debug("passages not here any more")
 
     def body(self) -> dict[str, Any]:
         """What is stored in SQL; scores are left to the door to show or hide."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Literal, cast
@@ -14,7 +15,7 @@ from sqlalchemy import Table, delete, update
 from sqlmodel import Session, SQLModel, col, func, select
 
 from app.db import Database
-from app.errors import AppError, Forbidden, NotFound, Unavailable
+from app.errors import AppError, Conflict, Forbidden, NotFound, Unavailable
 from app.indexes.writer import IndexWriter
 from app.models import DELETING, Document, User, now
 from app.principal import Principal
@@ -94,8 +95,9 @@ class AccountService:
             logger.bind(user_id=principal.user_id).error("write-ahead log not emptied after an account was deleted")
 
     def _close(self, principal: Principal) -> None:
-        """End every other sign-in, so that nothing new comes in but what is under way."""
+        """End every other sign-in, so that nothing new comes in but what is under way. The last admin stays."""
         with self._db.session() as session:
+            check_not_last_admin(session, principal.user_id)
             self._user(session, principal)
             revoke_all(session, principal.user_id, except_id=principal.session_id)
             self._audit.record(session, principal, "account.close", object_id=principal.user_id)
@@ -121,6 +123,7 @@ class AccountService:
         with self._db.session() as session:
             if _documents(session, user_id):
                 return False
+            check_not_last_admin(session, user_id)  # two may leave at once
             session.execute(delete(User).where(col(User.id) == user_id))
             if left := rows_of(session, user_id):
                 raise RuntimeError(f"rows left of a deleted account in {', '.join(left)}")
@@ -134,6 +137,27 @@ class AccountService:
         if (user := session.get(User, principal.user_id)) is None:
             raise NotFound("There is no such user.")
         return user
+
+
+def check_not_last_admin(session: Session, user_id: str) -> None:
+    """Raise `Conflict` where nobody would be left to run this server but others to use it.
+
+    Admins are locked in one order: of two who leave at once, the second sees what the first did.
+    """
+    if set(ruling(session)) != {user_id}:
+        return
+    if session.exec(select(User.id).where(User.id != user_id).limit(1)).first() is not None:
+        raise Conflict(
+            "You are the last admin of this server; make somebody else an admin on the admin page first, then delete your "
+            "account.",
+            code="last_admin",
+        )
+
+
+def ruling(session: Session) -> Sequence[str]:
+    """Ids of the admins who can sign in; none of them changes before this transaction ends."""
+    query = select(User.id).where(col(User.role) == "admin", col(User.disabled).is_(False))
+    return session.exec(query.order_by(col(User.id)).with_for_update()).all()
 
 
 def rows_of(session: Session, user_id: str) -> dict[str, int]:

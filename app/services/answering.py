@@ -67,6 +67,12 @@ class Draft:
     keeping: Keeping | None = None
 
     @property
+    def own_documents(self) -> list[str]:
+        """The asker's own, of which it was shown passages."""
+        ids = (source.passage.document.id for source in self.sources if source.passage.kb == "personal")
+        return list(dict.fromkeys(ids))
+
+    @property
     def text(self) -> str:
         return "".join(self.parts).strip()
 

@@ -20,7 +20,7 @@ from app.services.documents import DocumentService
 from app.services.ownership import CHANGES, own_artist
 from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
-from app.services.withdrawal import withdraw
+from app.services.withdrawal import withdraw, withdraw_all
 
 LONGEST_NAME = 200  # characters, as the column
 ORDER = Order(col(Artist.created), col(Artist.id))
@@ -96,6 +96,8 @@ class ArtistService:
             session.execute(delete(Trace).where(col(Trace.artist_id) == artist_id))
             withdraw(session, Conversation.user_id == principal.user_id, lambda document_id: document_id in theirs)
             session.delete(artist)
+            session.flush()  # their own plans and drafts are gone with them; those of all artists stay
+            withdraw_all(session, principal.user_id, theirs)
             self._audit.record(session, principal, "artist.delete", object_id=artist_id)
         self._documents.wake()
 

@@ -12,7 +12,7 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse
 from loguru import logger
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.config import Settings
 from app.errors import AppError, NotFound
@@ -39,6 +39,7 @@ from app.services.shapes import AskRequest, Event, MessagePublic
 from app.services.suggestions import Suggestions
 from app.services.usage import Grant, Spent, milliseconds_since, record
 from app.services.watch import SessionWatch, Watched
+from app.services.withdrawal import check_here, gone_of, phrases_of, take_back
 
 FAILED_SENTENCE = "Something went wrong while answering; your question is kept, ask it again."
 SHARE_FOR_SOURCES = 0.6  # of the model's context; the rest is for history, rules and the answer
@@ -106,12 +107,10 @@ class ChatService(ConversationService):
             response = await watched.unless_ended(lambda: self._route(scope, request.text, answerer))
             retrieval: Retrieval = (response.metadata or {})["retrieval"]
             draft = answerer.prepare(request.text, retrieval)
-            opening = asyncio.ensure_future(asyncio.to_thread(self._open, principal, conversation, scope, retrieval))
+            opening = asyncio.ensure_future(asyncio.to_thread(self._open, principal, conversation, scope, draft))
             answer = await asyncio.shield(opening)
-            mine = [source.passage.document.id for source in draft.sources if source.passage.kb == "personal"]
-            if self._known is not None and grant.model is not None and mine:
-                documents = list(dict.fromkeys(mine))
-                answerer.learn(await asyncio.to_thread(self._known, principal, documents))
+            if self._known is not None and grant.model is not None and (mine := draft.own_documents):
+                answerer.learn(await asyncio.to_thread(self._known, principal, mine))
             yield intent_event(retrieval, conversation, question)
             yield sources_event(draft, request.text)
             async with aclosing(response.response_gen) as pieces:
@@ -121,23 +120,21 @@ class ChatService(ConversationService):
             if opening is not None and answer is None:
                 answer = await opening  # its thread writes the row whether anybody waits or not
             with suppress(AppError):  # the conversation was deleted: there is nowhere to keep it
-                self._save(conversation, answer, answerer.draft, request.text, "partial")
+                self._save(conversation, answer, answerer, request.text, "partial")
             raise
         except AppError as error:
             state = "partial" if answerer.draft.text else "failed"
-            kept = await asyncio.to_thread(self._save, conversation, answer, answerer.draft, request.text, state, error)
+            kept = await asyncio.to_thread(self._save, conversation, answer, answerer, request.text, state, error)
             yield error_event(error, kept)
         except Exception as error:  # the question must not be lost to a bug; the log has the place
             logger.bind(error=type(error).__name__).opt(exception=True).error("answer failed")
             failure = AppError(FAILED_SENTENCE, status=500, code="internal")
-            kept = await asyncio.to_thread(
-                self._save, conversation, answer, answerer.draft, request.text, "failed", failure
-            )
+            kept = await asyncio.to_thread(self._save, conversation, answer, answerer, request.text, "failed", failure)
             yield error_event(failure, kept)
         else:
             await asyncio.wait([noticing], timeout=GRACE_SECONDS)
             state = answerer.draft.state
-            kept = await asyncio.to_thread(self._save, conversation, answer, answerer.draft, request.text, state)
+            kept = await asyncio.to_thread(self._save, conversation, answer, answerer, request.text, state)
             yield Event(name="done", data=kept.model_dump(mode="json"))
         finally:
             noticing.cancel()
@@ -279,11 +276,13 @@ class ChatService(ConversationService):
         self._touch(session, conversation)
         return question
 
-    def _open(self, principal: Principal, conversation: Conversation, scope: Scope, retrieval: Retrieval) -> Message:
-        """The answer's row, in one transaction with the trace and the audit of what it will stand on."""
+    def _open(self, principal: Principal, conversation: Conversation, scope: Scope, draft: Draft) -> Message:
+        """The answer's row, in one transaction with the trace and the audit of what it will stand on, all of which is here."""
+        retrieval = draft.retrieval
         artist_id = scope.tenant.artist_id if scope.tenant else None
 
         def write(session: Session) -> Message:
+            check_here(session, principal.user_id, draft.own_documents)
             self._search.keep_in(principal, session, retrieval, "chat.read", artist_id)
             message = Message(
                 conversation_id=conversation.id or 0,
@@ -295,18 +294,22 @@ class ChatService(ConversationService):
             session.add(message)
             return message
 
-        return self._db.together(write)
+        try:
+            return self._db.together(write)
+        except IntegrityError:
+            raise NotFound("This conversation or its artist was deleted while it was being answered.") from None
 
     def _save(
         self,
         conversation: Conversation,
         answer: Message | None,
-        draft: Draft,
+        answerer: Answerer,
         question: str,
         state: str,
         error: AppError | None = None,
     ) -> MessagePublic:
         """Keep what came, with the citations it holds; say in the text what cut it short."""
+        draft = answerer.draft
         message = answer or Message(conversation_id=conversation.id or 0, role="assistant")
         message.text = draft.text
         if error is not None:
@@ -318,11 +321,17 @@ class ChatService(ConversationService):
         ]
 
         def write(session: Session) -> tuple[MessagePublic, Spent | None]:
+            gone = gone_of(session, conversation.user_id, draft.own_documents)
+            withdrawn = bool(gone) or self._repeats(session, conversation, answerer)
             kept = session.merge(message)
+            if withdrawn:
+                take_back(session, kept, gone)
+                if not draft.text:  # not a word came: what stopped it is still to be told
+                    kept.text, kept.state = message.text, state
             self._touch(session, conversation)
             session.flush()
             if draft.keeping is not None and state not in ("failed", "partial"):
-                draft.keeping(session, kept.id, draft.asides)
+                draft.keeping(session, kept.id, [] if withdrawn else draft.asides)
             return message_public(kept), record(session, conversation.user_id, draft.grant)
 
         gone = False
@@ -335,3 +344,12 @@ class ChatService(ConversationService):
         if gone:
             raise NotFound("This conversation was deleted while it was being answered.")
         return shown
+
+    def _repeats(self, session: Session, conversation: Conversation, answerer: Answerer) -> bool:
+        """Whether it repeats an earlier answer that it was shown and that was taken back meanwhile."""
+        shown = {turn.text for turn in answerer.history if turn.role == "assistant"}
+        if not shown or not answerer.draft.text:
+            return False
+        here = (Message.conversation_id == conversation.id, col(Message.text).in_(shown))
+        lost = shown - set(session.exec(select(Message.text).where(*here)).all())
+        return any(not phrases_of(text).isdisjoint(phrases_of(answerer.draft.text)) for text in lost)

@@ -152,6 +152,7 @@ class GrowthService:
             check_artist(session, principal, wanted.artist_id)
             check_room(session, principal, 1)
             figure = GrowthFigure(user_id=principal.user_id, **wanted.model_dump())
+            figure.platform = platforms(session, principal).get(folded(figure.platform), figure.platform)
             _check_free(session, figure)
             session.add(figure)
             self._audit.record(session, principal, "growth.add", object_id=figure.id)
@@ -171,6 +172,7 @@ class GrowthService:
             check_artist(session, principal, whole.artist_id)
             for name, value in whole.model_dump().items():
                 setattr(figure, name, value)
+            figure.platform = platforms(session, principal, but=figure.id).get(folded(figure.platform), figure.platform)
             _check_free(session, figure)
             session.add(figure)
             self._audit.record(session, principal, "growth.change", object_id=figure_id)
@@ -236,6 +238,23 @@ def hold(session: Session, principal: Principal) -> None:
     """Two who add to the same user's figures at once take turns: the second sees what the first did."""
     if session.get(User, principal.user_id, with_for_update=True) is None:
         raise AppError("Figures belong to a user.", status=403, code="forbidden")
+
+
+def folded(platform: str) -> str:
+    """Equal for spellings of one platform: "Spotify", "spotify" and "Spot ify"."""
+    return "".join(platform.casefold().split())
+
+
+def platforms(session: Session, principal: Principal, but: str | None = None) -> dict[str, str]:
+    """How each platform was first typed, by its `folded` name; without what the figure `but` calls it."""
+    first = select(GrowthFigure.platform, func.min(GrowthFigure.created)).group_by(col(GrowthFigure.platform))
+    with session.no_autoflush:
+        mine = first.where(GrowthFigure.user_id == principal.user_id, GrowthFigure.id != (but or ""))
+        rows = session.exec(mine.order_by(func.min(GrowthFigure.created), col(GrowthFigure.platform))).all()
+    found: dict[str, str] = {}
+    for platform, _ in rows:
+        found.setdefault(folded(platform), platform)
+    return found
 
 
 def check_room(session: Session, principal: Principal, more: int) -> None:

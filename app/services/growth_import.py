@@ -16,7 +16,7 @@ from app.errors import AppError
 from app.models import Artist, GrowthFigure
 from app.principal import Principal
 from app.services.audit import AuditLog
-from app.services.growth import Metric, check_room, hold, shown
+from app.services.growth import Metric, check_room, hold, platforms, shown
 from app.services.growth_reading import KEPT, Found, GrowthImportRequest, Place, Reading
 from app.services.growth_table import Meaning, Table, guess, read_table
 from app.services.ownership import check_artist
@@ -89,7 +89,8 @@ class GrowthImport:
     ) -> GrowthImported:
         check_artist(session, principal, request.artist_id)
         named = session.exec(select(Artist.name, Artist.id).where(Artist.user_id == principal.user_id)).all()
-        reading = Reading(request, table, means, {" ".join(name.casefold().split()): key for name, key in named})
+        roster = {" ".join(name.casefold().split()): key for name, key in named}
+        reading = Reading(request, table, means, roster, platforms(session, principal))
         done = GrowthImported(preview=request.preview, columns=_columns(table, means), rows=len(table.rows))
         done.needs = reading.needs()
         if done.needs is not None:

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.services.growth import CENT, METRICS, Currency, GrowthCreate, Metric, Platform, trouble_of
+from app.services.growth import CENT, METRICS, Currency, GrowthCreate, Metric, Platform, folded, trouble_of
 from app.services.growth_table import (
     DayOrder,
     DecimalSign,
@@ -91,6 +91,7 @@ class Reading:
     table: Table
     means: list[Meaning]
     roster: Mapping[str, str]  # name in lower case -> id
+    platforms: dict[str, str] = field(default_factory=dict)  # folded -> as it was first typed
     troubles: dict[int, str] = field(default_factory=dict)
 
     def needs(self) -> str | None:
@@ -139,6 +140,7 @@ class Reading:
                 self.troubles[number] = NO_ARTIST.format(name[:60])
                 return []
         platform = " ".join((said.get("platform") or self.request.platform).split())[:60]
+        platform = self.platforms.setdefault(folded(platform), platform)
         found = []
         for place, meaning in enumerate(self.means):
             if meaning not in ("value", *METRICS) or not (cell := said.get(meaning)):

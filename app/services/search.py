@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, or_, select
 
 from app.config import Settings
@@ -25,6 +26,7 @@ from app.services.ownership import own_artist
 from app.services.shapes import Hit, SearchAnswer, SearchRequest
 from app.services.usage import Grant, Spent, record
 
+DELETED_MEANWHILE = "This artist was deleted at this moment; choose another one."
 TITLES = 1000  # newest documents that a question may name
 
 
@@ -147,7 +149,14 @@ class SearchService:
         grant: Grant | None = None,
     ) -> None:
         """`keep_in`, in a transaction of its own."""
-        spent = self._db.together(lambda session: self.keep_in(principal, session, retrieval, action, artist_id, grant))
+        try:
+            spent = self._db.together(
+                lambda session: self.keep_in(principal, session, retrieval, action, artist_id, grant)
+            )
+        except IntegrityError:  # the artist, or the account, was deleted meanwhile; what was taken was taken
+            if grant is not None:
+                grant.settle(self._db.together(lambda session: record(session, None, grant)))
+            raise NotFound(DELETED_MEANWHILE) from None
         if grant is not None:
             grant.settle(spent)
 

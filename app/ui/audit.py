@@ -92,7 +92,7 @@ def address_of(which: AuditFilter) -> str:
     """The same rows as a file."""
     given = {name: value for name, value in vars(which).items() if value is not None}
     query = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
-    return f"/api/audit/csv{f'?{urlencode(query)}' if query else ''}"
+    return f"/api/audit.csv{f'?{urlencode(query)}' if query else ''}"
 
 
 def audit_html(listing: Listing[AuditPublic], wanted: dict[str, str], address: str, after: str) -> str:

@@ -81,7 +81,7 @@
       if (!templates.ok) return say(said, templates.sentence, "bad");
       const fits = role.body?.plans ?? [];
       const place = (one) => (fits.includes(one.id) ? fits.indexOf(one.id) : fits.length);
-      names.templates = templates.body.sort((one, other) => place(one) - place(other));
+      names.templates = templates.body.items.sort((one, other) => place(one) - place(other));
     };
     return async (wanted) => {
       if (wanted.get("goal")) goal.value = wanted.get("goal").slice(0, 2000);

@@ -18,6 +18,7 @@ from app.db import Database
 from app.errors import AppError, Conflict
 from app.models import AuditEvent, LoginSession, User, now
 from app.principal import Principal, authenticated
+from app.services.accounts import check_not_last_admin
 from app.services.administration import Administration
 from app.services.audit import AuditLog
 from app.services.users import UserService
@@ -221,3 +222,35 @@ def test_two_admins_who_demote_each_other_at_once_leave_one(db: Database) -> Non
     with db.reading() as session:
         assert len(session.exec(select(User).where(User.role == "admin")).all()) == 1
     assert told == ["last_admin"]
+
+
+def test_the_last_admin_does_not_leave_others_alone(db: Database) -> None:
+    """Who is alone on a server may go; whoever has users must name another admin first."""
+    anna = admin_in(db, "anna")
+    with db.session() as session:
+        check_not_last_admin(session, anna.user_id)
+        session.add(User(email="user@example.com", password_hash="-"))
+        session.flush()
+        with pytest.raises(Conflict, match="make somebody else an admin"):
+            check_not_last_admin(session, anna.user_id)
+    admin_in(db, "ben")
+    with db.session() as session:
+        check_not_last_admin(session, anna.user_id)
+
+
+def test_an_account_of_the_last_admin_is_not_deleted(api: Api, admin: httpx.Client) -> None:
+    """Over the wire: nothing of it is touched."""
+    with api.services.db.session() as session:
+        others = session.exec(select(User).where(User.role == "admin")).all()
+        mine = admin.get("/api/account").json()["id"]
+        moved = [one for one in others if one.id != mine and not one.disabled]
+        for one in moved:
+            one.disabled = True
+            session.add(one)
+    try:
+        assert_error(admin.delete("/api/account", params={"confirm": True}), 409, "last_admin")
+        assert admin.get("/api/account").status_code == 200
+    finally:
+        with api.services.db.session() as session:
+            for one in moved:
+                session.get_one(User, one.id).disabled = False

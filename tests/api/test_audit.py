@@ -192,15 +192,15 @@ def table(answer: httpx.Response) -> list[dict[str, str]]:
 
 def test_the_same_rows_come_as_a_file(user: httpx.Client, admin: httpx.Client) -> None:
     mine = id_of(user)
-    own = user.get("/api/audit/csv")
+    own = user.get("/api/audit.csv")
     assert own.headers["content-disposition"].startswith('attachment; filename="audit-20')
     assert [row["id"] for row in table(own)] == [row["id"] for row in user.get("/api/audit").json()["items"]]
-    everybodys = table(admin.get("/api/audit/csv", params={"user": mine, "action": "artist.create"}))
+    everybodys = table(admin.get("/api/audit.csv", params={"user": mine, "action": "artist.create"}))
     assert [(row["user_id"], row["action"]) for row in everybodys] == [(mine, "artist.create")]
     assert everybodys[0]["email"].endswith("@example.com")
     looks = rows(admin, action="audit.read")
     assert looks[0]["object_id"] == mine, "a download is a look"
-    assert_error(user.get("/api/audit/csv", params={"user": looks[0]["user_id"]}), 403, "forbidden")
+    assert_error(user.get("/api/audit.csv", params={"user": looks[0]["user_id"]}), 403, "forbidden")
 
 
 def test_a_file_has_as_many_pages_as_it_needs(api: Api, user: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,15 +208,15 @@ def test_a_file_has_as_many_pages_as_it_needs(api: Api, user: httpx.Client, monk
         user.post("/api/artists", json={"name": f"Artist {number}"})
     monkeypatch.setattr(access_log, "PAGE", 2)
     ids = [row["id"] for row in user.get("/api/audit").json()["items"]]
-    assert [row["id"] for row in table(user.get("/api/audit/csv"))] == ids
+    assert [row["id"] for row in table(user.get("/api/audit.csv"))] == ids
     assert len(ids) == 6
     monkeypatch.setattr(access_log, "DOWNLOADED", 4)
-    assert [row["id"] for row in table(user.get("/api/audit/csv"))] == ids[:4]
+    assert [row["id"] for row in table(user.get("/api/audit.csv"))] == ids[:4]
 
 
 def test_no_cell_is_a_formula(api: Api, admin: httpx.Client) -> None:
     made = admin.post("/api/admin/users", json={"email": "=cmd+a1@example.com"}).json()
-    found = table(admin.get("/api/audit/csv", params={"action": "add_user", "object_id": made["id"]}))
+    found = table(admin.get("/api/audit.csv", params={"action": "add_user", "object_id": made["id"]}))
     assert [row["object_email"] for row in found] == ["'=cmd+a1@example.com"]
 
 
@@ -226,7 +226,7 @@ def test_no_audit_no_look(api: Api, admin: httpx.Client, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(api.services.audit, "record", broken)
     assert_error(admin.get("/api/audit"), 500, "internal")
-    assert_error(admin.get("/api/audit/csv"), 500, "internal")
+    assert_error(admin.get("/api/audit.csv"), 500, "internal")
 
 
 def test_ids_come_with_their_names_where_they_are_there_and_ones_own(

@@ -139,7 +139,7 @@ GET /growth.csv
 POST /growth/import
 PATCH DELETE /growth/{figure_id}
 GET /audit
-GET /audit/csv
+GET /audit.csv
 GET /account/export
 GET DELETE /account
 PUT /account/password

@@ -48,7 +48,7 @@ ROUTES: dict[str, str] = {
     "GET /api/analytics": "own", "GET /api/analytics.csv": "own", "GET /api/growth": "own", "POST /api/growth": "own",
     "GET /api/growth.csv": "own", "POST /api/growth/import": "own", "PATCH /api/growth/{figure_id}": "theirs",
     "DELETE /api/growth/{figure_id}": "theirs", "GET /api/admin/metrics": "admin", "GET /api/admin/metrics.csv": "admin",
-    "GET /api/audit": "own", "GET /api/audit/csv": "own",
+    "GET /api/audit": "own", "GET /api/audit.csv": "own",
     "GET /api/plans/{plan_id}/export": "theirs",
     "GET /api/messages/{message_id}/export": "theirs", "GET /api/conversations/{conversation_id}/export": "theirs",
     "POST /api/clause-sheets": "own",
@@ -131,8 +131,8 @@ CARRIERS: dict[tuple[str, str], str | None] = {
     ("GET /api/audit", "after"): None,
     ("GET /api/audit", "user"): "user",
     ("GET /api/audit", "object_id"): None,
-    ("GET /api/audit/csv", "user"): "user",
-    ("GET /api/audit/csv", "object_id"): None,
+    ("GET /api/audit.csv", "user"): "user",
+    ("GET /api/audit.csv", "object_id"): None,
     ("GET /api/admin/users", "after"): "user",
     ("GET /api/documents/{document_id}/pages/{n}", "chunk"): "chunk",
     ("GET /api/documents/{document_id}/pages/{n}.png", "chunk"): "chunk",
@@ -166,7 +166,7 @@ CARRIERS: dict[tuple[str, str], str | None] = {
 NAMING = {field for _, field in CARRIERS}
 FORBIDDEN = {
     ("GET /api/audit", "user"),
-    ("GET /api/audit/csv", "user"),
+    ("GET /api/audit.csv", "user"),
     ("GET /api/admin/users", "after"),
 }  # 403, whoever is named
 # What else the body needs for such a field to count.

@@ -328,3 +328,21 @@ def test_an_import_is_on_record_and_a_look_is_not(db: Database, alice: Principal
     with db.reading() as session:
         rows = session.exec(select(AuditEvent).where(AuditEvent.user_id == alice.user_id)).all()
     assert [(row.action, row.outcome, row.reads) for row in rows] == [("growth.import", "granted", [])]
+
+
+def test_a_platform_is_one_line_however_it_is_typed(db: Database, growth: GrowthService, alice: Principal) -> None:
+    """As it was first typed, by hand and in tables."""
+    growth.add(alice, figure(platform="Spotify"))
+    typed = growth.add(alice, figure(day="2026-03-02", platform=" spotify "))
+    assert typed.platform == "Spotify"
+    with pytest.raises(Conflict):
+        growth.add(alice, figure(platform="SPOTIFY"))
+    growth.add(alice, figure(day="2026-03-01", platform="YouTube Music"))
+    run(
+        db,
+        alice,
+        "Date,Listeners,Platform\n2026-03-05,7,SPOTIFY\n2026-03-06,8,youtube  music\n2026-03-07,8,YoutubeMusic\n",
+    )
+    assert {line.platform: len(line.points) for line in growth.lines(alice)} == {"Spotify": 3, "YouTube Music": 3}
+    renamed = growth.change(alice, growth.add(alice, figure(platform="tidal")).id, GrowthUpdate(platform="TIDAL"))
+    assert renamed.platform == "TIDAL"  # nobody else called it otherwise

@@ -243,6 +243,6 @@ def test_the_days_of_a_filter_are_meant_whole() -> None:
     assert str(which.since) == "2026-03-01 00:00:00+00:00"
     assert str(which.until) == "2026-03-03 00:00:00+00:00"
     assert address_of(which) == (
-        "/api/audit/csv?user=a%2Bb%40example.com&since=2026-03-01T00%3A00%3A00%2B00%3A00&until=2026-03-03T00%3A00%3A00%2B00%3A00"
+        "/api/audit.csv?user=a%2Bb%40example.com&since=2026-03-01T00%3A00%3A00%2B00%3A00&until=2026-03-03T00%3A00%3A00%2B00%3A00"
     )
-    assert address_of(filter_of(dict.fromkeys(WANTED, ""))) == "/api/audit/csv"
+    assert address_of(filter_of(dict.fromkeys(WANTED, ""))) == "/api/audit.csv"

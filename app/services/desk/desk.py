@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app.config import Settings
 from app.db import Database
-from app.errors import AppError, NotFound
+from app.errors import AppError, Conflict, NotFound
 from app.models import Draft, now
 from app.principal import Principal
 from app.services.admission import Admission
@@ -42,10 +42,12 @@ from app.services.search import Scope, SearchService
 from app.services.shapes import Listing
 from app.services.usage import Grant, Spent, record
 from app.services.watch import SessionWatch
+from app.services.withdrawal import check_here
 
 SHARE_FOR_SOURCES = 0.5  # of the model's context; the rest is for rules, facts and the text
 LONGEST_TITLE = 90
 ORDER = Order(col(Draft.updated), col(Draft.id), newest_first=True)
+WITHDRAWN = "What this draft was written from is not here any more; begin a new one."
 
 
 class DeskService:
@@ -101,9 +103,7 @@ class DeskService:
         """Another text from the same inputs, beside the first one, of which nothing is lost."""
         old = await asyncio.to_thread(self.get, principal, draft_id)
         if old.state == "withdrawn":
-            raise AppError(
-                "What this draft was written from is not here any more; begin a new one.", status=409, code="withdrawn"
-            )
+            raise Conflict(WITHDRAWN, code="withdrawn")
         request = DraftCreate(kind=old.kind, artist_id=old.artist_id, inputs=old.inputs, documents=old.documents)
         return await self.create(principal, request)
 
@@ -128,12 +128,16 @@ class DeskService:
             return draft_public(_own(session, principal, draft_id))
 
     def update(self, principal: Principal, draft_id: str, change: DraftUpdate) -> DraftPublic:
-        """What the user typed stays as it is: it is theirs to know."""
+        """What the user typed stays as it is: it is theirs to know. Raises `Conflict` for another text of a draft that was
+        withdrawn: a page that still shows the old one must not bring it back.
+        """
         with self._refusing(principal, "draft.update", draft_id), self._db.session() as session:
             row = _own(session, principal, draft_id)
             if change.title is not None:
                 row.title = change.title.strip()
             if change.text is not None and change.text != row.text:
+                if not row.body:
+                    raise Conflict(WITHDRAWN, code="withdrawn")
                 marks = realigned(row.text, row.body.get("marks", []), change.text)
                 row.body = {"state": "template", **row.body, "marks": marks, "edited": True}
                 row.text = change.text
@@ -166,7 +170,10 @@ class DeskService:
             "notice": notice or None, "unchecked": written.unchecked or None, "edited": False,
         }  # fmt: skip
 
+        mine = {one.passage.document.id for one in found.sources if one.passage.kb == "personal"}
+
         def work(session: Session) -> tuple[DraftPublic, Spent | None]:
+            check_here(session, principal.user_id, mine)
             row = Draft(
                 user_id=principal.user_id, artist_id=request.artist_id, kind=facts.kind.id, title=_title(facts),
                 text=written.text, sources=written.sources, body=body,
@@ -178,6 +185,9 @@ class DeskService:
 
         try:
             shown, spent = self._db.together(work)
+        except Conflict:  # a document of it is gone; what the model took was taken all the same
+            grant.settle(self._db.together(lambda session: record(session, principal.user_id, grant)))
+            raise
         except IntegrityError:  # the artist or the account is gone by now
             with suppress(IntegrityError):
                 grant.settle(self._db.together(lambda session: record(session, None, grant)))

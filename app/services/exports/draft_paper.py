@@ -22,4 +22,5 @@ def draft_paper(draft: DraftPublic) -> Paper:
         sections=(Section("Text", tuple(blocks)),),
         table=Table(HEAD, ((draft.kind_title, draft.title, draft.text),)),
         small_print=("Creative feedback is an opinion.",) if draft.opinion else (),
+        quotes=frozenset(one.document_id for one in draft.sources if one.kb == "personal" and one.quote),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -20,10 +21,12 @@ from app.services.exports.clause_paper import Contract, clause_paper
 from app.services.exports.draft_paper import draft_paper
 from app.services.exports.formats import Exported, FormatName, write
 from app.services.exports.paper import Paper
+from app.services.exports.plan_bounds import within_bounds
 from app.services.exports.plan_paper import plan_paper
 from app.services.exports.talk_papers import answer_paper, conversation_paper
 from app.services.insight.questions import questions_of
 from app.services.shapes import MessagePublic
+from app.services.withdrawal import check_here
 
 MOST_MESSAGES = 2000  # of a conversation on paper: the newest ones
 MOST_DOCUMENTS = 20  # of a sheet of clauses
@@ -87,7 +90,11 @@ class ExportService(DocumentAccess):
         return self._handed_out(principal, "draft.export", draft_id, wanted, paper)
 
     def plan_paper(self, principal: Principal, plan_id: str, *, comments: bool = True) -> Paper:
-        return plan_paper(self._plans.get(principal, plan_id).model_dump(mode="json"), comments=comments)
+        """Without what is from documents of an artist whose plan it is not."""
+        plan = self._plans.get(principal, plan_id).model_dump(mode="json")
+        with self._db.reading() as session:
+            kept, left_out = within_bounds(session, principal, plan)
+        return plan_paper(kept, comments=comments, left_out=left_out)
 
     def answer_paper(self, principal: Principal, message_id: str) -> Paper:
         """Raises `AppError` 422 for a question, which is no answer."""
@@ -117,11 +124,14 @@ class ExportService(DocumentAccess):
         ids = list(dict.fromkeys(documents))
         if not ids or len(ids) > MOST_DOCUMENTS:
             raise AppError(TOO_MANY if ids else NO_CONTRACT, status=422, code="documents")
-        contracts = []
+        contracts, own = [], set()
         for one in ids:
             with self._refusing(principal, "clauses.export", one), self._db.reading() as session:
-                contracts.append(self._contract(session, self._get(session, principal, one)))
-        return clause_paper(contracts)
+                document = self._get(session, principal, one)
+                contracts.append(self._contract(session, document))
+                if document.kb == "personal":
+                    own.add(document.id)
+        return replace(clause_paper(contracts), quotes=frozenset(own))
 
     def _contract(self, session: Session, document: Document) -> Contract:
         insight = session.get(DocumentInsight, document.id)
@@ -145,8 +155,9 @@ class ExportService(DocumentAccess):
         paper: Paper,
         reads: Sequence[dict[str, Any]] = (),
     ) -> Exported:
-        """The file is made first: what cannot be written was not handed out."""
+        """The file is made first: what cannot be written was not handed out, nor what quotes a document that went meanwhile."""
         exported = write(paper, wanted)
-        with self._db.session() as session:
+        with self._refusing(principal, action, object_id), self._db.session() as session:
+            check_here(session, principal.user_id, paper.quotes)
             self._audit.record(session, principal, action, object_id=object_id, reads=reads)
         return exported

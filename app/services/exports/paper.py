@@ -98,6 +98,7 @@ class Paper:
     table: Table = Table((), ())
     dated: tuple[Dated, ...] = ()
     small_print: tuple[str, ...] = ()
+    quotes: frozenset[str] = frozenset()  # the user's documents whose words it holds, by their ids
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

@@ -23,6 +23,7 @@ from app.services.exports.paper import (
     quoted,
     strong,
 )
+from app.services.exports.plan_bounds import quoted
 
 Shape = Mapping[str, Any]
 STATUSES = {"open": "Open", "done": "Done", "snoozed": "Snoozed", "dropped": "Dropped"}
@@ -35,8 +36,10 @@ SMALL_PRINT = (
 )
 
 
-def plan_paper(plan: Shape, *, comments: bool = True) -> Paper:
-    """`plan` as the REST API answers it, as JSON. `comments`: with what was said about the steps."""
+def plan_paper(plan: Shape, *, comments: bool = True, left_out: str | None = None) -> Paper:
+    """`plan` as the REST API answers it, as JSON. `comments`: with what was said about the steps; `left_out` says what is not
+    in it.
+    """
     steps = list(plan.get("steps") or [])
     numbers = {step["key"]: number for number, step in enumerate(steps, 1)}
     sections = [
@@ -51,7 +54,8 @@ def plan_paper(plan: Shape, *, comments: bool = True) -> Paper:
         sections=tuple(sections),
         table=Table(HEAD, tuple(_row(step, numbers, comments) for step in steps)),
         dated=tuple(_dated(plan, steps)),
-        small_print=SMALL_PRINT,
+        small_print=(*([left_out] if left_out else []), *SMALL_PRINT),
+        quotes=quoted(plan),
     )
 
 

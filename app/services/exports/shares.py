@@ -26,6 +26,7 @@ from app.services.exports.paper import Paper, writable
 from app.services.ownership import own
 from app.services.paging import Order, next_after, page_size
 from app.services.shapes import Id, Listing
+from app.services.withdrawal import gone_of
 
 ShareKind = Literal["plan", "answer", "conversation", "clauses"]
 SECRET_BYTES = 32  # 256 bits
@@ -130,6 +131,8 @@ class ShareService:
         with self._db.session() as session:
             row = session.get(ShareLink, link.id, with_for_update=True)
             if row is None or row.revoked:  # meanwhile
+                raise NotFound(GONE)
+            if gone_of(session, owner.user_id, paper.quotes):  # as it was made a moment ago
                 raise NotFound(GONE)
             row.opened, row.last_opened = row.opened + 1, self._clock()
             session.add(row)

@@ -63,6 +63,7 @@ def answer_paper(question: MessagePublic | None, answer: MessagePublic) -> Paper
         table=Table(HEAD, tuple(_row(one) for one in (question, answer) if one is not None)),
         dated=tuple(_days_in([answer])),
         small_print=SMALL_PRINT,
+        quotes=_quoted([answer]),
     )
 
 
@@ -81,7 +82,13 @@ def conversation_paper(conversation: ConversationPublic, messages: Sequence[Mess
         table=Table(HEAD, tuple(_row(one) for one in messages)),
         dated=tuple(_days_in(answers)),
         small_print=SMALL_PRINT,
+        quotes=_quoted(answers),
     )
+
+
+def _quoted(answers: Sequence[MessagePublic]) -> frozenset[str]:
+    every = (one for answer in answers for one in answer.citations)
+    return frozenset(one.document_id for one in every if one.kb == "personal" and one.quote and not one.deleted)
 
 
 def _exchanges(messages: Sequence[MessagePublic]) -> Iterator[Section]:

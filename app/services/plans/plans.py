@@ -32,13 +32,14 @@ from app.services.plans.shapes import (
     PlanUpdate,
     TemplatePublic,
 )
-from app.services.plans.sourcing import Found, find_sources, leads_here, still_there
+from app.services.plans.sourcing import Found, find_sources, leads_here
 from app.services.plans.templates import template, template_public, templates
 from app.services.plans.wording import ask_wording, word
 from app.services.profiles import ProfileService
 from app.services.search import SearchService
 from app.services.shapes import Listing
 from app.services.usage import Grant, record
+from app.services.withdrawal import GONE_MEANWHILE, gone_of
 
 NOT_WORDED = "The language model did not answer, so the words are the template's."
 MOST_PLANS = 200  # of one user: ten artists with twenty plans each
@@ -176,6 +177,11 @@ class PlanService(ProposingService):
         with self._refusing(principal, "plan.create", made.artist_id), self._db.session() as session:
             check_artist(session, principal, made.artist_id, STAYS)
             _check_room(session, principal)
+            lost = gone_of(session, principal.user_id, found.own_documents())
+            if lost and draft.written_by == "model":  # who may repeat their words
+                raise Conflict(GONE_MEANWHILE, code="document_gone")
+            if lost:
+                found.drop(lost, draft.steps)
             plan = Plan(
                 user_id=principal.user_id, artist_id=made.artist_id, title=draft.title, template=draft.template.id,
                 goal=draft.goal, target_date=draft.target_date, body=draft.body(),
@@ -183,9 +189,7 @@ class PlanService(ProposingService):
             session.add(plan)
             session.flush()
             for number, step in enumerate(draft.steps, 1):
-                row = _row(plan, number, step)
-                row.sources = still_there(session, row.sources)
-                session.add(row)
+                session.add(_row(plan, number, step))
             if found.reads:
                 self._audit.record(session, principal, "plan.sources", object_id=plan.id, reads=found.reads)
             shown, spent = (

@@ -190,6 +190,13 @@ class TemplatePublic(BaseModel):
     steps: list[TemplateStepPublic]
 
 
+class TemplatesPublic(BaseModel):
+    """All of them, in one page."""
+
+    items: list[TemplatePublic]
+    next: None = None
+
+
 class PlanCreate(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={

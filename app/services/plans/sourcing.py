@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
 
 from loguru import logger
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from app.db import Database
 from app.errors import AppError
@@ -49,6 +48,18 @@ class Found:
             draft.budget.source = leads.get(draft.budget.source.quote, draft.budget.source)
         if self.trouble:
             draft.notes.append(f"No sources were looked up: {self.trouble}")
+
+    def own_documents(self) -> set[str]:
+        """The user's own, of which passages were found."""
+        every = (one for sources in self.sources.values() for one in sources if one.kb == "personal")
+        return {one.document_id for one in every if one.document_id}
+
+    def drop(self, gone: Set[str], steps: Sequence[StepDraft]) -> None:
+        """Leave nothing of documents that were deleted while the plan was being made."""
+        for step in steps:
+            step.sources = [one for one in step.sources if one.document_id not in gone]
+            if not any(one.kb == "personal" for one in step.sources):
+                step.unknown = step.unknown.removesuffix(KNOWN).rstrip()
 
 
 async def find_sources(
@@ -104,13 +115,6 @@ def leads_here(db: Database, steps: Sequence[StepDraft], budget: Budget | None) 
                     }
                 )  # fmt: skip
     return places
-
-
-def still_there(session: Session, sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without what was deleted while the plan was being made."""
-    ids = {source["document_id"] for source in sources if source["document_id"]}
-    here = set(session.exec(select(Document.id).where(col(Document.id).in_(ids), Document.status == READY)).all())
-    return [one for one in sources if one["document_id"] in here or one["kb"] == "global"]
 
 
 def _source(passage: Passage, about: str) -> Source:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterable
+import zipfile
 from datetime import UTC, datetime
 from typing import Any
+
+import pypdfium2
 
 from app.models import Document, DocumentInsight
 from app.services.exports.paper import Block, Heading, Items, Line, Paper, Paragraph, Table
@@ -104,6 +108,18 @@ def plan(**values: Any) -> dict[str, Any]:
             {"item": "Advertising", "share": 40, "amount": "1200.00", "note": "Test small."}]},
         **values,
     }  # fmt: skip
+
+
+def plain_text(data: bytes, name: str) -> str:
+    """All words in the bytes of an exported file, as a reader sees them."""
+    if name == "pdf":
+        document = pypdfium2.PdfDocument(data)
+        return " ".join("".join(page.get_textpage().get_text_bounded() for page in document).split())
+    if name == "docx":
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            read = b" ".join(parts.read(one) for one in parts.namelist())
+        return read.decode("utf-8", "replace")
+    return data.decode().replace("\r\n ", "")  # a calendar folds its lines
 
 
 def clauses() -> list[dict[str, Any]]:
