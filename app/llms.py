@@ -191,6 +191,10 @@ class ChatModel:
             deadline = asyncio.get_running_loop().time() + CHECK_SECONDS
             return await self._patiently(lane.model_names, deadline, ProviderFault(late, about="slow"), retries=0)
 
+    async def ready(self) -> None:
+        """What the first call would import, for a second or more: for callers whose own time limit is about the provider."""
+        await self._lanes.ready()
+
     async def aclose(self) -> None:
         """Closes this event loop's connections; a later call opens new ones."""
         await self._lanes.aclose()

@@ -42,9 +42,9 @@ def refused(model: ChatModel, kind: type[Unavailable] = ModelUnavailable) -> Una
 
 def soon(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
+    while not (met := condition()) and time.monotonic() < end:
         time.sleep(0.005)
-    return condition()
+    return met
 
 
 async def collect(model: ChatModel, into: list[str]) -> None:

@@ -62,9 +62,9 @@ def upload(services: Services, who: Principal) -> Callable[[], bool]:
 
 def soon(condition: Callable[[], bool], seconds: float = 20) -> bool:
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return condition()
+    return met
 
 
 def threads() -> int:

@@ -19,6 +19,7 @@ from app.models import DELETING, UNFINISHED, Document, now
 from app.services.model_slot import ModelSlot
 
 CHECK_SECONDS = 3.0
+IMPORT_SECONDS = 30.0  # the libraries of a language model take 1.7 s on a quiet machine
 REMEMBER_SECONDS = 60.0
 STALE_SECONDS = 180.0  # longer than the longest step without a sign of life: one batch, `ingestion.embed_seconds`
 
@@ -98,6 +99,10 @@ class HealthService:
         if self._asked != current.stamp:
             self._remembered.pop("language_model", None)
             self._asked = current.stamp
+        # Imported beforehand: how long that takes on a busy machine says nothing of the provider.
+        opened = await _timed(current.model.ready, IMPORT_SECONDS)
+        if opened["status"] == "down":
+            return opened
         report = await self._once_a_minute("language_model", current.model.check)
         return report | ({"status": "down", "detail": why} if why else {})
 
@@ -145,16 +150,18 @@ def _of(filled: tuple[int, int] | None) -> str:
     return f"{done} of {of} documents"
 
 
-async def _timed(ask: Callable[[], Awaitable[object]]) -> dict[str, Any]:
+async def _timed(ask: Callable[[], Awaitable[object]], seconds: float | None = None) -> dict[str, Any]:
+    """Within `CHECK_SECONDS`, or as many as are given."""
+    limit = seconds or CHECK_SECONDS
     start = time.perf_counter()
     detail = None
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(limit):
             await ask()
     except AppError as error:
         detail = error.sentence
     except TimeoutError:
-        detail = f"No answer within {CHECK_SECONDS:.0f} seconds."
+        detail = f"No answer within {limit:.0f} seconds."
     except Exception as error:
         # Whatever a part's library raises, the report of the others must not be lost.
         logger.bind(error=type(error).__name__).warning("health check failed")

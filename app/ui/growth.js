@@ -5,20 +5,30 @@
   const NAMES = { day: "growth-day", value: "growth-value", currency: "growth-currency", platform: "growth-platform" };
 
   let show = () => {}; // asks for the plot anew, of the kind of a figure if one is given
-  const chosen = () => Object.fromEntries(new FormData(document.querySelector("#growth-choice form") ?? undefined));
 
-  // Gradio draws the choice anew with each answer: the field that had the focus gets it back.
+  // Gradio draws the choice anew with each answer, or changes it in place: the field that had the focus gets it back.
+  // Answers may overtake each other: each tells the number of its question. Until the last has come a choice adds to what was
+  // asked, not to what is drawn; and an earlier one that comes after the last is answered by asking once more.
   const growthChoice = (element, trigger) => {
-    show = (figure) => trigger("click", { ...chosen(), ...(figure && { metric: `${figure.metric} ${figure.currency}`.trim() }) });
-    let focused = "";
+    let focused = "", asked = 0, answered = 0, wish = {};
+    const drawn = () => Object.fromEntries(new FormData(element.querySelector("form") ?? undefined));
+    const ask = () => trigger("click", { ...wish, asked: String((asked += 1)) });
+    const choose = (change) => {
+      wish = { ...(answered === asked ? drawn() : wish), ...change };
+      ask();
+    };
+    show = (figure) => choose(figure && { metric: `${figure.metric} ${figure.currency}`.trim() });
     element.addEventListener("change", (event) => {
       focused = event.target.name;
-      show();
+      choose({ [event.target.name]: event.target.value });
     });
     element.addEventListener("submit", (event) => event.preventDefault());
     new MutationObserver(() => {
+      const told = element.querySelector("[data-asked]");
+      if (Number(told?.dataset.asked) === asked) answered = asked;
+      else if (told && answered === asked) ask();
       if (focused && document.activeElement === document.body) element.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
-    }).observe(element, { childList: true, subtree: true });
+    }).observe(element, { childList: true, subtree: true, attributeFilter: ["data-asked"] });
   };
 
   const today = () => {
@@ -120,6 +130,7 @@
   const kept = (root, changed, edit) => {
     const section = root.querySelector("#growth-list");
     const [list, more, said] = [section.querySelector("ul"), section.querySelector(".more"), section.querySelector(".said")];
+    const gone = new Set(); // a list that was asked for before a deletion may come after it
     let next = null;
 
     const row = (figure) => {
@@ -132,14 +143,17 @@
         const answer = await api("DELETE", `/growth/${encodeURIComponent(figure.id)}`);
         pressed.disabled = false;
         if (!answer.ok) return say(said, answer.sentence, "bad");
-        const following = item.nextElementSibling ?? item.previousElementSibling;
-        item.remove();
+        gone.add(figure.id);
+        const drawn = [...list.children].find((one) => one.dataset.figure === figure.id); // it may have been drawn anew
+        const following = drawn?.nextElementSibling ?? drawn?.previousElementSibling;
+        drawn?.remove();
         say(said, list.children.length ? "Deleted." : "You keep no figures.");
         (following?.querySelector("button") ?? root.querySelector("[data-open=growth-list]")).focus();
         changed();
       };
       const acts = make("div", { class: "actions" }, button("Change", about, () => edit(figure)), button("Delete", about, remove));
       const item = make("li", { class: "person" }, what, acts);
+      item.dataset.figure = figure.id;
       return item;
     };
 
@@ -148,7 +162,7 @@
       const answer = await api("GET", `/growth?limit=${PAGE}${after && `&after=${encodeURIComponent(after)}`}`);
       if (!answer.ok) return say(said, answer.sentence, "bad");
       if (!after) list.replaceChildren();
-      list.append(...answer.body.items.map(row));
+      list.append(...answer.body.items.filter((one) => !gone.has(one.id)).map(row));
       next = answer.body.next;
       more.hidden = next === null;
       say(said, list.children.length ? "" : "You keep no figures.");

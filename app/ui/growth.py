@@ -37,18 +37,20 @@ CURRENCIES = ("EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CAD", "AU
 # Hides the plot by style: one that Gradio takes away while it is being drawn breaks its script.
 UNDRAWN = '<span class="undrawn" hidden></span>'
 EMPTY = (
-    '<p class="nothing">No figures yet. Enter listeners, followers, streams or income below, or import the table that your '
-    "distributor or platform exports: they become lines over time.</p>"
+    '<p class="nothing" data-asked="{asked}">No figures yet. Enter listeners, followers, streams or income below, or import the '
+    "table that your distributor or platform exports: they become lines over time.</p>"
 )
 
 
 class Chosen(NamedTuple):
-    """What is shown: one metric, of income one currency, of one artist or all, of a period."""
+    """What is shown: one metric, of income one currency, of one artist or all, of a period; and the number of the question, by
+    which the page knows its last answer."""
 
     metric: Metric
     currency: str = ""
     artist_id: str | None = None
     days: int | None = 365
+    asked: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class GrowthHandlers:
         days = text_of(asked, "days") or ""
         wanted = Chosen(
             name if name in METRICS else METRICS[0], currency[:3], text_of(asked, "artist"),
-            int(days) if days in PERIODS and days else None,
+            int(days) if days in PERIODS and days else None, _number(text_of(asked, "asked")),
         )  # fmt: skip
         return await in_thread(self.show, principal, wanted)
 
@@ -99,7 +101,7 @@ class GrowthHandlers:
         found = self._growth.lines(principal, artist_id=artist) if artist else everything
         part = self._part
         if not everything:
-            return {part.choice: EMPTY, part.text: UNDRAWN}
+            return {part.choice: EMPTY.format(asked=wanted.asked if wanted else 0), part.text: UNDRAWN}
         known = {(line.metric, line.currency) for line in everything}
         if wanted is None or (wanted.metric, wanted.currency) not in known:
             newest = max(everything, key=lambda line: line.points[-1][0])
@@ -148,7 +150,11 @@ def choice_html(everything: Sequence[Line], wanted: Chosen) -> str:
     if artists and len({line.artist_id for line in everything}) > 1:
         selects += _select("artist", "Artist", [("", "All"), *artists.items()], wanted.artist_id or "")
     selects += _select("days", "Period", list(PERIODS.items()), str(wanted.days or ""))
-    return f'<form class="choice" aria-label="What is shown">{selects}</form>'
+    return f'<form class="choice" data-asked="{wanted.asked}" aria-label="What is shown">{selects}</form>'
+
+
+def _number(told: str | None) -> int:
+    return int(told) if told and told.isascii() and told.isdigit() and len(told) < 10 else 0
 
 
 def _select(name: str, label: str, pairs: Sequence[tuple[str, str]], chosen: str) -> str:

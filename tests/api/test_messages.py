@@ -45,9 +45,9 @@ def stream(client: httpx.Client, text: str = QUESTION) -> list[tuple[str, Any]]:
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> bool:
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return condition()
+    return met  # asked once a round: asking may change what it asks about
 
 
 def test_an_answer_comes_as_intent_sources_tokens_done(client: httpx.Client) -> None:

@@ -51,9 +51,9 @@ def is_gone(pid: int) -> bool:
 
 def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return condition()
+    return met
 
 
 def test_the_vectors_are_the_encoders_in_the_order_of_the_texts(lane: IngestLane, torch_made: TorchMade) -> None:

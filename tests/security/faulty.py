@@ -98,9 +98,9 @@ def served(folder: Path) -> Iterator[Faulty]:
 
 def soon(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return condition()
+    return met
 
 
 def _answers(client: httpx.Client) -> bool:

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from typing import Any
 
 import httpx
@@ -229,26 +230,26 @@ def test_of_twenty_parallel_refreshes_one_wins_and_a_reuse_ends_the_family(site:
 
 def test_pages_kept_open_are_counted_per_user_and_freed_by_leaving(site: Site) -> None:
     person, other = Person(site), Person(site)
-    holding = [person.browser.stream("GET", f"/app/gradio_api/heartbeat/tab{number}") for number in range(OPEN_PAGES)]
-    held = [one.__enter__() for one in holding]
-    assert [one.status_code for one in held] == [200] * OPEN_PAGES
-    for way in ("/app/gradio_api/heartbeat/more", "/app/gradio_api/queue/data?session_hash=more"):
-        with person.browser.stream("GET", way) as refused:
-            assert refused.status_code == 429  # before the body is read: an open stream has no end
-            refused.read()
-        assert "close some tabs" in assert_error(refused, 429, "too_many_requests")
-        assert int(refused.headers["retry-after"]) > 0
-    assert person.program.get("/api/profile").status_code == 200, "only what stays open is counted"
-    with other.browser.stream("GET", "/app/gradio_api/heartbeat/others") as answer:
-        assert answer.status_code == 200, "another user is not held up"
-    held[0].close()
+    with closing(person), closing(other), ExitStack() as opened:
+        held = [
+            opened.enter_context(person.browser.stream("GET", f"/app/gradio_api/heartbeat/tab{number}"))
+            for number in range(OPEN_PAGES)
+        ]
+        assert [one.status_code for one in held] == [200] * OPEN_PAGES
+        for way in ("/app/gradio_api/heartbeat/more", "/app/gradio_api/queue/data?session_hash=more"):
+            with person.browser.stream("GET", way) as refused:
+                assert refused.status_code == 429  # before the body is read: an open stream has no end
+                refused.read()
+            assert "close some tabs" in assert_error(refused, 429, "too_many_requests")
+            assert int(refused.headers["retry-after"]) > 0
+        assert person.program.get("/api/profile").status_code == 200, "only what stays open is counted"
+        with other.browser.stream("GET", "/app/gradio_api/heartbeat/others") as answer:
+            assert answer.status_code == 200, "another user is not held up"
+        held[0].close()
 
-    def free() -> bool:
-        with person.browser.stream("GET", "/app/gradio_api/heartbeat/again") as answer:
-            return answer.status_code == 200
+        def free() -> bool:
+            """Takes the place for a moment: at once again it may still be taken."""
+            with person.browser.stream("GET", "/app/gradio_api/heartbeat/again") as answer:
+                return answer.status_code == 200
 
-    assert until(free, 5)
-    for one in holding:
-        one.__exit__(None, None, None)
-    person.close()
-    other.close()
+        assert until(free, 5)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from app.models import now
 from app.principal import Principal, local_operator
@@ -158,6 +162,63 @@ def test_the_choice_of_what_is_shown(site: Api, visitor: Visit) -> None:
         text.get_by_text("Show the figures").click()
         page.get_by_role("link", name="Download all figures as CSV").click()
     assert "The Night Shift" in download.value.path().read_text()
+
+
+def test_an_answer_that_was_overtaken_does_not_stay(site: Api, visitor: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    someone = visitor()
+    artist = site.services.artists.create(owner(someone), "The Night Shift").id
+    keep(site, someone, 150, 2)
+    keep(site, someone, 7, 3, metric="followers", artist_id=artist)
+    page, part = opened(someone)
+    choice, text = part.get_by_role("form", name="What is shown"), page.locator("#growth-text")
+    choice.get_by_label("Figure").select_option("Followers")
+    expect(text).to_contain_text("7 on")
+    lines, first, goes_on, calls = site.services.growth.lines, threading.Event(), threading.Event(), []
+
+    def held(principal: Principal, **more: Any) -> Sequence[Line]:
+        if more:
+            calls.append(more)
+            if not first.is_set():
+                first.set()
+                assert goes_on.wait(60)
+        return lines(principal, **more)
+
+    monkeypatch.setattr(site.services.growth, "lines", held)
+    choice.get_by_label("Artist").select_option("The Night Shift")
+    assert first.wait(20)
+    choice.get_by_label("Figure").select_option("Listeners")
+    expect(text).to_contain_text("There are no figures of this period.")
+    goes_on.set()
+    deadline = time.monotonic() + 20
+    while len(calls) < 3:  # the first answer has come last, and the page asks once more
+        assert time.monotonic() < deadline, "the page shows what was not chosen last"
+        page.wait_for_timeout(50)
+    expect(text).to_contain_text("There are no figures of this period.")
+    expect(choice.get_by_label("Figure")).to_have_value("listeners")
+    expect(choice.get_by_label("Artist")).to_have_value(artist)
+
+
+def test_a_deleted_figure_does_not_come_back_with_a_late_list(site: Api, visitor: Visit) -> None:
+    someone = visitor()
+    for value in (12, 150):
+        keep(site, someone, value, 2, platform=f"Shop {value}")
+    page, part = opened(someone)
+    door, figures = part.get_by_role("button", name="Change or delete"), part.locator("#growth-list")
+    door.click()
+    expect(figures.get_by_role("listitem")).to_have_count(2)
+    door.click()
+    late: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/growth?limit=*", lambda route: late.append((route, route.fetch())))
+    with page.expect_request("**/api/growth?limit=*"):
+        door.click()
+    figures.get_by_role("button", name="Delete 12 listeners").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(figures.get_by_role("status")).to_have_text("Deleted.")
+    [(route, answer)] = late
+    assert answer.text().count("Shop 12") == 1
+    route.fulfill(response=answer)
+    expect(figures.get_by_role("status")).to_have_text("")  # the list has come
+    expect(figures.get_by_role("listitem")).to_have_count(1)
 
 
 # The texts
