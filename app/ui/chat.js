@@ -253,8 +253,14 @@
   const look = () => {
     const last = [...document.querySelectorAll("#chat .message-row")].at(-1);
     const now = Boolean(last && !last.querySelector('.actions[id^="answer-"]'));
+    // Gradio does so only from the end on: whoever asks from further up would see nothing happen.
+    if (now && !coming) toTheEnd();
     if (coming && last && !now) setTimeout(toTheQuestion, SETTLED_MS);
     coming = now;
+  };
+  const toTheEnd = () => {
+    const seen = document.querySelector("#chat .bubble-wrap");
+    if (seen) seen.scrollTop = seen.scrollHeight;
   };
   const toTheQuestion = () => {
     const question = [...document.querySelectorAll("#chat .user-row")].at(-1);

@@ -118,7 +118,9 @@ def _more(number: int) -> str:
 
 def plans_html(plans: Sequence[PlanFigures]) -> str:
     if not plans:
-        return '<p class="nothing">No plans yet. Ask for one, such as “Help me plan my next release”.</p>'
+        return (
+            '<p class="nothing">No plans yet. <a href="/app/plans#new">Make a plan</a>, or ask for one in the chat.</p>'
+        )
     rows = "".join(_plan(plan) for plan in plans[:SHOWN_PLANS])
     return f"<ul>{rows}</ul>{_more(len(plans) - SHOWN_PLANS)}{download('plans')}"
 

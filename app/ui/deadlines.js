@@ -20,6 +20,8 @@
   const shift = (iso, days) => new Date(at(iso) + days * DAY_MS).toISOString().slice(0, 10);
   const left = (days) => {
     if (days < 0) return `${count(-days, "day")} ago`;
+    if (days > 730) return `in about ${Math.round(days / 365.25)} years`;
+    if (days > 180) return `in about ${Math.round(days / 30.44)} months`;
     return days === 0 ? "today" : days === 1 ? "tomorrow" : `in ${days} days`;
   };
   const calendar = {

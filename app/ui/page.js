@@ -38,6 +38,9 @@
   const mend = () => {
     // Adding a class that is there counts as a change, which the observer below would mend again, every frame for ever.
     if (!document.body.classList.contains("dark")) document.body.classList.add("dark");
+    // Gradio calls every page by the application's name: tabs, history and bookmarks would all read the same.
+    const here = document.querySelector("#header .here")?.textContent;
+    if (here && document.title === "AI Manager") document.title = `${here} · AI Manager`;
     name(document.querySelector("#question textarea"), "Your question");
     for (const button of document.querySelectorAll(".gradio-container button:not([aria-label])"))
       if (!button.textContent.trim()) name(button, button.title || "Scroll to the newest message");

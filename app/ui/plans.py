@@ -20,8 +20,8 @@ FORM = (
     '<form id="plan-form" class="panel" novalidate hidden aria-labelledby="plan-form-heading">'
     '<h1 id="plan-form-heading" tabindex="-1">A new plan</h1>'
     '<p class="lead">Every day is reckoned back from the one you name. All of it can be changed afterwards.</p>'
-    '<fieldset class="choices templates" id="templates" aria-describedby="template-wrong"><legend>What is it for?</legend></fieldset>'
-    '<p class="wrong" id="template-wrong" role="alert" hidden></p>'
+    '<fieldset class="choices templates" id="templates" aria-describedby="template-wrong"><legend>What is it for?</legend>'
+    '<p class="wrong" id="template-wrong" role="alert" hidden></p></fieldset>'
     f"{field('plan-goal', 'Goal', lines=3, most=2000, about=GOAL)}"
     f'<div class="pair">{field("plan-date", "Target day", kind="date", more=DAYS)}'
     '<div class="field" id="plan-artist-field" hidden><label for="plan-artist">Artist</label>'

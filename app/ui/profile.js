@@ -23,7 +23,12 @@
     if (!found.ok) return say(said, found.sentence, "bad");
     let profile = found.body;
     fill(form, profile);
-    form.addEventListener("input", () => say(said, "Not saved yet."));
+    let unsaved = false;
+    form.addEventListener("input", () => {
+      unsaved = true;
+      say(said, "Not saved yet.");
+    });
+    addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const save = form.querySelector("[type=submit]");
@@ -31,6 +36,7 @@
       const answer = await api("PUT", "/profile", read(form, profile));
       save.disabled = false;
       if (!answer.ok) return say(said, answer.sentence, "bad");
+      unsaved = false;
       profile = answer.body;
       say(said, "Saved. Answers use it from now on.", "good");
     });

@@ -126,6 +126,24 @@ def test_a_long_answer_is_read_from_its_question_on(site: Api, visitor: Visit) -
     expect(page.get_by_role("region", name="First steps")).to_be_hidden()
 
 
+def test_whoever_asks_from_further_up_sees_the_question_and_its_answer(site: Api, visitor: Visit) -> None:
+    person = visitor(PHONE)
+    ready(site, person.user, "Management deal", DEAL)
+    page = person.open()
+    site.llm.script(saying("Seventeen percent [P1]. " + "It is of gross income. " * 80))
+    ask(page, COMMISSION)
+    answered(page, "Seventeen percent")
+    page.reload()  # a long answer is read from its question on, far from its end
+    expect(page.locator("#chat .asked").last).to_be_in_viewport(timeout=20_000)
+    site.llm.script(saying("Three years [P1]."))
+    ask(page, COMMISSION)
+    answered(page, "Three years")
+    expect(page.get_by_role("log").get_by_role("paragraph").filter(has_text="Three years")).to_be_in_viewport(
+        timeout=5_000
+    )
+    expect(page.locator("#chat .asked").last).to_be_in_viewport()
+
+
 def test_a_provider_that_breaks_off_loses_neither_the_question_nor_what_came(site: Api, lena: Visitor) -> None:
     page = lena.page
     site.llm.script(saying("Seventeen percent of everything that comes in [P1]."), die_after=4)

@@ -121,6 +121,23 @@ def test_the_profile_is_saved_and_said_so(visitor: Visit, site: Api) -> None:
     )
 
 
+def test_leaving_with_an_unsaved_profile_is_asked_first(visitor: Visit) -> None:
+    page = visitor().open("profile")
+    expect(page.locator("#roster li")).to_be_visible(timeout=20_000)
+    page.get_by_label("Goals").fill("A tour of ten shows")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    assert asked == ["beforeunload"]
+    asked.clear()
+    expect(page.locator("#roster li")).to_be_visible(timeout=20_000)
+    page.get_by_label("Goals").fill("A tour of ten shows")
+    page.get_by_role("button", name="Save profile").click()
+    expect(page.locator("#profile-form .said")).to_contain_text("Saved", timeout=20_000)
+    page.reload()
+    assert asked == []
+
+
 def test_an_artist_is_added_renamed_and_deleted(visitor: Visit, site: Api) -> None:
     who = visitor()
     page = who.open("profile")

@@ -88,6 +88,14 @@ def test_what_fits_the_role_comes_first(visitor: Visit) -> None:
     expect(page.get_by_role("radio").first).to_have_value("producer_business")
 
 
+def test_what_is_missing_is_said_where_a_phone_looks(visitor: Visit) -> None:
+    page = visitor(PHONE).open("plans#new")
+    expect(page.get_by_role("radio").first).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Make the plan").click()
+    expect(page.get_by_text("Choose what the plan is for.")).to_be_in_viewport()
+    assert page.title() == "Plans · AI Manager"
+
+
 def test_a_step_is_checked_off_and_the_rest_hidden(visitor: Visit) -> None:
     someone = visitor()
     plan = make_plan(someone)
