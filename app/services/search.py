@@ -11,6 +11,7 @@ from sqlmodel import Session, col, or_, select
 
 from app.config import Settings
 from app.db import Database
+from app.errors import NotFound
 from app.indexes.embeddings import EmbeddingModel
 from app.llm_client import LanguageModel
 from app.models import READY, Document, Intent, Trace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from app.errors import AppError
 from app.principal import local_operator
@@ -126,7 +126,12 @@ def test_leaving_with_an_unsaved_profile_is_asked_first(visitor: Visit) -> None:
     expect(page.locator("#roster li")).to_be_visible(timeout=20_000)
     page.get_by_label("Goals").fill("A tour of ten shows")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
     page.reload()
     assert asked == ["beforeunload"]
     asked.clear()

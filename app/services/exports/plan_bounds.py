@@ -48,7 +48,7 @@ def within_bounds(session: Session, principal: Principal, plan: dict[str, Any]) 
     return {**plan, **kept}, LEFT_OUT.format(count=count, belong="belongs" if one_only else "belong")
 
 
-def quoted(plan: Mapping[str, Any]) -> frozenset[str]:
+def quoted_documents(plan: Mapping[str, Any]) -> frozenset[str]:
     """The user's documents whose words it holds."""
     sources = (one for step in plan.get("steps") or [] for one in step.get("sources") or [])
     own = {one["document_id"] for one in sources if one.get("kb") == "personal" and one.get("quote")}
@@ -65,5 +65,5 @@ def _others(session: Session, principal: Principal, plan: dict[str, Any]) -> dic
             return {}
     theirs = (col(Document.artist_id).is_not(None), col(Document.artist_id).is_distinct_from(artist_id))
     rows = session.exec(select(Document.id, Document.title).where(mine, *theirs)).all()
-    named, text = quoted(plan), "\n".join(str(one) for one in plan.get("unknowns") or [])
+    named, text = quoted_documents(plan), "\n".join(str(one) for one in plan.get("unknowns") or [])
     return {document_id: title for document_id, title in rows if document_id in named or f"“{title}”" in text}

@@ -23,7 +23,7 @@ from app.services.exports.paper import (
     quoted,
     strong,
 )
-from app.services.exports.plan_bounds import quoted
+from app.services.exports.plan_bounds import quoted_documents
 
 Shape = Mapping[str, Any]
 STATUSES = {"open": "Open", "done": "Done", "snoozed": "Snoozed", "dropped": "Dropped"}
@@ -55,7 +55,7 @@ def plan_paper(plan: Shape, *, comments: bool = True, left_out: str | None = Non
         table=Table(HEAD, tuple(_row(step, numbers, comments) for step in steps)),
         dated=tuple(_dated(plan, steps)),
         small_print=(*([left_out] if left_out else []), *SMALL_PRINT),
-        quotes=quoted(plan),
+        quotes=quoted_documents(plan),
     )
 
 

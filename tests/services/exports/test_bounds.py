@@ -11,13 +11,12 @@ from app.errors import Conflict, NotFound
 from app.models import PlanStep
 from app.principal import Principal
 from app.services.exports.formats import FORMATS
-from app.services.exports.paper import every_text
-from app.services.exports.plan_bounds import quoted
+from app.services.exports.plan_bounds import quoted_documents
 from app.services.exports.shares import ShareRequest
 from app.services.plans.shapes import PlanCreate
 from app.services.services import Services
 from tests.retrievers.library import artist, person, put
-from tests.services.exports.papers import plain_text
+from tests.services.exports.papers import every_text, plain_text
 from tests.services.plans.test_plans import CLAUSE, TARGET, contract
 
 CANARY = "QUOLLBERRY"
@@ -99,7 +98,7 @@ def test_what_goes_while_a_copy_is_made_is_not_handed_out(
     document = put(services, OWN, title=f"{CANARY} deal", owner=lena)
     plan = made(services, lena)
     paper = services.exports.plan_paper(lena, plan)
-    assert paper.quotes == {document} == quoted(services.plans.get(lena, plan).model_dump(mode="json"))
+    assert paper.quotes == {document} == quoted_documents(services.plans.get(lena, plan).model_dump(mode="json"))
     _, secret = services.shares.create(lena, ShareRequest(kind="plan", id=plan))
     services.documents.delete(lena, document)
     monkeypatch.setattr(services.exports, "plan_paper", lambda *_, **__: replace(paper))  # read a moment before
