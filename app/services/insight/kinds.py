@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from app.services.insight.page_texts import PageText
 
+# What a list of documents can be asked for; "contract" stands for agreements of every kind.
+DocumentKind = Literal[
+    "contract", "management", "publishing", "producer", "sync", "distribution", "recording", "live", "collaboration",
+    "split_sheet", "royalty_statement", "invoice", "quote", "lyrics", "press_release", "press_kit", "bio", "rider", "set_list",
+    "plan", "letter", "table", "guide", "other",
+]  # fmt: skip
 SPLITS, GUIDE, OTHER, CONTRACT = "split_sheet", "guide", "other", "contract"
 LOOKED_AT = 3  # pages, of which the first one counts most
 TITLE, HEAD, BODY = 6.0, 4.0, 1.0  # what a sign is worth in the title, at the top of the first page, further down
@@ -107,6 +114,11 @@ def kind_of(title: str, suffix: str, kb: str, pages: Sequence[PageText]) -> str:
     if found in CONTRACTS and suffix in (".csv", ".tsv", ".xlsx"):
         return "table"
     return found
+
+
+def ids_of(kind: DocumentKind) -> frozenset[str]:
+    """The kinds that one of a list's filter stands for."""
+    return CONTRACTS if kind == CONTRACT else frozenset((kind,))
 
 
 def label_of(kind: str) -> str:

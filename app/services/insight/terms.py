@@ -30,6 +30,8 @@ NOTHING_FROM = re.compile(
 BEYOND = re.compile(
     r"\s*(?:thereafter\b|(?:after|following)\b[^.;]{0,40}?\b(?:end|expir|terminat|term\b))", re.IGNORECASE
 )
+WHICHEVER = re.compile(r"\b(?:later|latest|longer|longest) of\b|\bwhichever\b", re.IGNORECASE)
+RE_RECORDING = "re_recording"
 AGREED = re.compile(r"\bagree\b|\bagreed (?:in|by)\b|\bunless\b[^.;]{0,160}\bnot(?:ice|ifi)", re.IGNORECASE)
 STEP = re.compile(
     r"(?:\bfirst|\bfollowing|\bnext|\bfurther|\bsubsequent|\banother|%\s+(?:for|during))\s+$", re.IGNORECASE
@@ -105,7 +107,7 @@ RULES = (
           before=_WITHIN, after=_AFTER),
     _rule("sunset_period", "Commission after the end", "{} after the end", r"\b(?:commission|sunset)",
           after=rf"{_AFTER}[^.;]{{0,60}}?\b(?:end|expir|terminat|term\b)", never=r"\bwith the commission\b|exchange commission"),
-    _rule("re_recording", "Recording the songs anew", "not for {}", r"\bre-?record", before=_WITHIN, after=r""),
+    _rule(RE_RECORDING, "Recording the songs anew", "not for {}", r"\bre-?record", before=_WITHIN, after=r""),
     _rule("cure_period", "Time to mend a breach", "{} to mend a breach",
           r"\b(?:breach|default)\w*|\b(?:cure|remed(?:y|ied)|mend)",
           before=r"[^.;]{0,180}?\b(?:cure[ds]?|remed(?:y|ied|ies)|mend(?:ed|s)?|rectif\w+|breach\w*|default\w*|uncured)\b[^.;]{0,100}?"
@@ -133,7 +135,7 @@ def contract_terms(pages: Sequence[tuple[int, str]], ends: date | None = None) -
     """
     text = ContractText(pages)
     last = ends or _last_day(text)
-    found = [fact for sentence in text.sentences for fact in _of_sentence(text, sentence)]
+    found = [fact for sentence in text.sentences for fact in _of_sentence(text, sentence, last)]
     found += _exclusivity(text, last)
     if not any(fact["kind"] == "option_window" for fact in found):
         found += _option_without_limit(text)
@@ -142,7 +144,7 @@ def contract_terms(pages: Sequence[tuple[int, str]], ends: date | None = None) -
     return sorted(unique.values(), key=lambda fact: (fact["page"], fact["start"]))
 
 
-def _of_sentence(text: ContractText, sentence: Sentence) -> Iterator[dict[str, Any]]:
+def _of_sentence(text: ContractText, sentence: Sentence, last: date | None) -> Iterator[dict[str, Any]]:
     seen = set()
     words = sentence.text
     for length, start, end in islice(spans(words), MOST_LENGTHS):
@@ -153,10 +155,19 @@ def _of_sentence(text: ContractText, sentence: Sentence) -> Iterator[dict[str, A
         rule = next((rule for rule in RULES if _fits(rule, near, before, after)), None)
         if rule is not None and (rule.kind, length) not in seen:
             seen.add((rule.kind, length))
-            yield _fact(text, sentence, (start, end), rule.kind, rule.name, told_as(rule.value, length), _days(length))
+            until = _not_before(length, words, after, last) if rule.kind == RE_RECORDING else None
+            value = told_as(rule.value, length)
+            yield _fact(text, sentence, (start, end), rule.kind, rule.name, value, _days(length), until)
     if "sunset_period" not in {kind for kind, _ in seen} and (span := _phases(words)) is not None:
         value = f"{span.words} after the end"
         yield _fact(text, sentence, (0, 1), "sunset_period", "Commission after the end", value, _days(span))
+
+
+def _not_before(length: Span, words: str, after: str, last: date | None) -> date | None:
+    """The last day of a time that is counted from the agreement's end; None where it may be counted from something else."""
+    if last is None or not BEYOND.match(after) or WHICHEVER.search(words):
+        return None
+    return moved(last, length, 1)
 
 
 def told_as(value: str, span: Span) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from app.config import SAMPLES_DIR
-from app.services.insight.kinds import CONTRACTS, GUIDE, KINDS, LABELS, kind_of
+from app.services.insight.kinds import CONTRACTS, GUIDE, KINDS, LABELS, DocumentKind, ids_of, kind_of
 from tests.services.insight.texts import MANAGEMENT, pages
 
 
@@ -57,3 +58,9 @@ def test_the_industrys_pages_are_guides_whatever_they_speak_of() -> None:
 def test_every_kind_has_a_label_that_fits_its_column() -> None:
     assert {kind.id for kind in KINDS} | CONTRACTS <= set(LABELS)
     assert all(len(name) <= 30 for name in LABELS)
+
+
+def test_a_list_can_be_asked_for_every_kind() -> None:
+    assert set(get_args(DocumentKind)) == set(LABELS)
+    assert ids_of("contract") == CONTRACTS
+    assert ids_of("bio") == {"bio"}

@@ -113,6 +113,23 @@ def test_exclusivity_ends_when_the_clause_the_agreement_or_the_caller_says() -> 
     assert until(bare, date(2030, 6, 30)) == ["2030-06-30"]
 
 
+@pytest.mark.parametrize(
+    ("words", "until"),
+    [
+        ("for a period of five years after the end of the term", "2031-12-31"),
+        ("for two (2) years following the expiration or termination of this Agreement", "2028-12-31"),
+        ("during the term and for three years thereafter", "2029-12-31"),
+        ("for five years after delivery", None),
+        ("until the later of: for five years after release, or for two years after the end of the term", None),
+    ],
+)
+def test_a_ban_on_recording_anew_ends_when_its_words_count_from_the_end(words: str, until: str | None) -> None:
+    text = f"The Artist shall not re-record any of the songs {words}."
+    found = contract_terms([(1, text)], date(2026, 12, 31))
+    assert {fact["until"] for fact in found if fact["kind"] == "re_recording"} == {until}
+    assert {fact["until"] for fact in contract_terms([(1, text)])} == {None}, "nobody knows when it ends"
+
+
 def test_the_sample_contract() -> None:
     text = (ROOT / "app" / "samples" / "management-agreement.md").read_text(encoding="utf-8")
     assert told(text) == [
