@@ -30,11 +30,18 @@ NOTHING_FROM = re.compile(
 BEYOND = re.compile(
     r"\s*(?:thereafter\b|(?:after|following)\b[^.;]{0,40}?\b(?:end|expir|terminat|term\b))", re.IGNORECASE
 )
+OPTION = re.compile(
+    r"\b(?:options?|elect\w*)\b", re.IGNORECASE
+)  # what renews by itself is ended by notice, and is no option
+RADIUS = re.compile(
+    r"\bwithin (?:a (?:radius|distance) of )?\d+ ?(?:km|kilomet\w+|miles?)\b[^.;]{0,120}", re.IGNORECASE
+)
 WHICHEVER = re.compile(r"\b(?:later|latest|longer|longest) of\b|\bwhichever\b", re.IGNORECASE)
 RE_RECORDING = "re_recording"
 AGREED = re.compile(r"\bagree\b|\bagreed (?:in|by)\b|\bunless\b[^.;]{0,160}\bnot(?:ice|ifi)", re.IGNORECASE)
 STEP = re.compile(
-    r"(?:\bfirst|\bfollowing|\bnext|\bfurther|\bsubsequent|\banother|%\s+(?:for|during))\s+$", re.IGNORECASE
+    r"(?:\bfirst|\bfollowing|\bnext|\bfurther|\bsubsequent|\banother|%\s+(?:for|during)|\bfor an?)\s+(?:period\s+of\s+)?$",
+    re.IGNORECASE,
 )
 ORDINALS = "first second third fourth fifth sixth seventh".split()
 
@@ -89,6 +96,7 @@ RULES = (
     _rule("statement_period", "Statements of account", "{} after each period", r"\b(?:statement|account|report|pa(?:y|id)\b|pay)",
           after=rf"{_AFTER}[^.;]{{0,40}}?\b(?:end|close|last day)\b[^.;]{{0,30}}?\b(?:(?:each|every|any)\b[^.;]{{0,40}}?"
                 r"\b(?:quarter|half|month|period|year)|(?:calendar |fiscal |relevant |accounting )*(?:quarter|half-year|month)\b)"
+                rf"|{_AFTER} (?:each|every) (?:calendar |fiscal |accounting )?(?:quarter|half-year|month)\b"
                 rf"|{_AFTER} (?:(?:each|every|the) )?(?:\d{{1,2}}(?:st|th)? (?:of )?(?:{_MONTHS})|(?:{_MONTHS}) \d)",
           never=r"\bmeans\b"),
     _rule("approval_period", "Time to approve", "{} to approve", r"\b(?:approv|accept|reject|object|revision)",
@@ -107,7 +115,8 @@ RULES = (
           before=_WITHIN, after=_AFTER),
     _rule("sunset_period", "Commission after the end", "{} after the end", r"\b(?:commission|sunset)",
           after=rf"{_AFTER}[^.;]{{0,60}}?\b(?:end|expir|terminat|term\b)", never=r"\bwith the commission\b|exchange commission"),
-    _rule(RE_RECORDING, "Recording the songs anew", "not for {}", r"\bre-?record", before=_WITHIN, after=r""),
+    _rule(RE_RECORDING, "Recording the songs anew", "not for {}", r"\bre-?record",
+          before=rf"{_WITHIN}|\b(?:until|before)\b[^.;]{{0,120}}?", after=r""),
     _rule("cure_period", "Time to mend a breach", "{} to mend a breach",
           r"\b(?:breach|default)\w*|\b(?:cure|remed(?:y|ied)|mend)",
           before=r"[^.;]{0,180}?\b(?:cure[ds]?|remed(?:y|ied|ies)|mend(?:ed|s)?|rectif\w+|breach\w*|default\w*|uncured)\b[^.;]{0,100}?"
@@ -152,7 +161,7 @@ def _of_sentence(text: ContractText, sentence: Sentence, last: date | None) -> I
         if NOT_ITS_OWN.search(before):
             continue
         near = words[max(0, start - NEAR) : end + NEAR]
-        rule = next((rule for rule in RULES if _fits(rule, near, before, after)), None)
+        rule = next((rule for rule in RULES if _fits(rule, sentence.heading, near, before, after)), None)
         if rule is not None and (rule.kind, length) not in seen:
             seen.add((rule.kind, length))
             until = _not_before(length, words, after, last) if rule.kind == RE_RECORDING else None
@@ -176,11 +185,11 @@ def told_as(value: str, span: Span) -> str:
     return value.replace("{}’", f"{words}’" if words.endswith("s") else f"{words}’s").replace("{}", words)
 
 
-def _fits(rule: Rule, words: str, before: str, after: str) -> bool:
+def _fits(rule: Rule, heading: str, words: str, before: str, after: str) -> bool:
     return bool(
         rule.after.search(after)
         and rule.before.search(before)
-        and rule.about.search(words)
+        and (rule.about.search(words) or rule.about.search(heading))
         and not rule.never.search(words)
     )
 
@@ -215,6 +224,8 @@ def _exclusivity(text: ContractText, last: date | None) -> Iterator[dict[str, An
             day = moved(last, longer, 1) if last else None
         running = "while the agreement runs" + (f" and {longer.words} after its end" if longer else "")
         value = f"until {spoken(day)}" if day else running
+        if own is None and (radius := RADIUS.search(sentence.text)):  # of a concert: near it, and for some days
+            value, day = " ".join(radius[0].split()), None
         days = _days(longer) if longer else None
         yield _fact(text, sentence, told, "exclusivity", "Exclusivity", value, days, day)
 
@@ -227,7 +238,7 @@ def _beyond(words: str) -> Span | None:
 def _option_without_limit(text: ContractText) -> Iterator[dict[str, Any]]:
     """An option of which no number of days is told, with the date where one is; what both must agree on is none."""
     found = told_by("options", text)
-    if not found or AGREED.search(found[0][0].text):
+    if not found or AGREED.search(found[0][0].text) or not OPTION.search(found[0][0].text):
         return
     sentence, told = found[0]
     day = _until(sentence.text)

@@ -32,6 +32,13 @@ from tests.services.insight.texts import MANAGEMENT, pages
         ("News", "FOR IMMEDIATE RELEASE\nThe band announces an album.", "press_release"),
         ("EPK 2026", "Photos and reviews.", "press_kit"),
         ("Stage", "Technical rider: two DI boxes, four monitors.", "rider"),
+        ("Deal", "ADMINISTRATION AGREEMENT\n\nWHEREAS the parties hereto agree, this Agreement has a governing law, terminates "
+         "and indemnifies each party hereby.", "publishing"),
+        ("Deal", "CONTENT LICENSING AGREEMENT\n\nThe purpose of this content distribution agreement is this. Whereas the parties "
+         "hereto agree, this Agreement has a governing law and terminates.", "contract"),
+        ("Deal", "PRODUCER DECLARATION / SHORT FORM\n\nThe producer makes a master.", "producer"),
+        ("Our song", "Dear all,\nthis is our split letter. First Writer will own 60 % of it. Kind regards", "split_sheet"),
+        ("Mail", "Dear all, this letter is about Tuesday.", "letter"),
         ("Thoughts", "Call them on Tuesday.", "other"),
     ],
 )  # fmt: skip
