@@ -71,3 +71,8 @@ def test_a_list_can_be_asked_for_every_kind() -> None:
     assert set(get_args(DocumentKind)) == set(LABELS)
     assert ids_of("contract") == CONTRACTS
     assert ids_of("bio") == {"bio"}
+
+
+@pytest.mark.parametrize(("title", "text"), [("Songs", "One | two"), ("Management agreement", MANAGEMENT)])
+def test_a_table_is_no_contract(title: str, text: str) -> None:
+    assert kind_of(title, ".xlsx", "personal", pages(text)) == "table"
