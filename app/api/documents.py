@@ -16,6 +16,7 @@ from app.api.description import shown, told
 from app.api.once import Key, once
 from app.models import KB
 from app.services.documents import Keep
+from app.services.insight.kinds import DocumentKind
 from app.services.selection import Kind, Progress, Standing
 from app.services.shapes import DocumentPublic, DocumentTotals, Id, Listing
 
@@ -154,14 +155,20 @@ def documents(
     artist_id: OfArtist = None,
     standing: Standing | None = None,
     kind: Annotated[Kind | None, Query(description="Of the file.")] = None,
+    document_kind: Annotated[
+        DocumentKind | None,
+        Query(
+            description="What it was read as; `contract`: agreements of every kind. One that is not read yet has none."
+        ),
+    ] = None,
     since: Annotated[AwareDatetime | None, Query(description="Changed at this moment or later.")] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> Listing[DocumentPublic]:
     """Whatever is given must hold together. A new version that is being read has the state that counts."""
     return services.documents.list(
-        principal, kb=kb, q=q, status=status, artist_id=artist_id, standing=standing, kind=kind, since=since,
-        limit=limit, after=after,
+        principal, kb=kb, q=q, status=status, artist_id=artist_id, standing=standing, kind=kind,
+        document_kind=document_kind, since=since, limit=limit, after=after,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from app.principal import Principal
 from app.services.audit import AuditLog
 from app.services.idempotency import forget
 from app.services.insight.briefs import kinds_of
+from app.services.insight.kinds import DocumentKind
 from app.services.ownership import STAYS, check_artist
 from app.services.paging import Order, next_after, page_size
 from app.services.quotas import check_quota, hold_owner
@@ -125,6 +126,7 @@ class DocumentService(VersionService):
         artist_id: str | None = None,
         standing: str | None = None,
         kind: Kind | None = None,
+        document_kind: DocumentKind | None = None,
         since: datetime | None = None,
         limit: int = 50,
         after: str | None = None,
@@ -134,7 +136,15 @@ class DocumentService(VersionService):
         Raises `NotFound` for an artist who is not the principal's.
         """
         limit = page_size(limit)
-        wanted = conditions(q=q, status=status, artist_id=artist_id, standing=standing, kind=kind, since=since)
+        wanted = conditions(
+            q=q,
+            status=status,
+            artist_id=artist_id,
+            standing=standing,
+            kind=kind,
+            document_kind=document_kind,
+            since=since,
+        )
         with self._refusing(principal, "document.list", after or artist_id), self._db.reading() as session:
             check_artist(session, principal, None if artist_id == NO_ARTIST else artist_id)
             query = select(Document).where(self._visible(principal), col(Document.status) != DELETING)
@@ -199,7 +209,8 @@ class DocumentService(VersionService):
                 queue_again(document)
             session.add(document)
             self._audit.record(session, principal, "document.update", object_id=document_id)
-            told = public(document, session.get(Revision, document_id))
+            kind = kinds_of(session, [document.id]).get(document.id)  # it may agree or disagree with others now
+            told = public(document, session.get(Revision, document_id), kind)
         if moved:
             self.wake()
         return told

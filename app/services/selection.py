@@ -10,7 +10,8 @@ from sqlmodel import Session, col
 
 from app.config import QuotaSettings
 from app.errors import AppError
-from app.models import DELETING, FAILED, KB, READY, Document, Revision
+from app.models import DELETING, FAILED, KB, READY, Document, DocumentInsight, Revision
+from app.services.insight.kinds import DocumentKind, ids_of
 from app.services.shapes import DocumentTotals
 
 Progress = Literal["ready", "reading", "failed"]
@@ -43,10 +44,12 @@ def conditions(
     artist_id: str | None = None,
     standing: str | None = None,
     kind: Kind | None = None,
+    document_kind: DocumentKind | None = None,
     since: datetime | None = None,
 ) -> list[ColumnElement[bool]]:
     """What a query of documents, joined with their revisions, must meet. Every word of `q` stands in the title or in the
-    file's name; `since` is the moment of the last change. Raises `AppError` 422 for a moment that no clock shows.
+    file's name; `kind` is of the file, `document_kind` what the version that answers was read as; `since` is the moment of the
+    last change. Raises `AppError` 422 for a moment that no clock shows.
     """
     wanted = [_named(word) for word in (q or "").split()[:MOST_WORDS]]
     if status == "reading":
@@ -63,6 +66,8 @@ def conditions(
         wanted.append(col(Document.standing) == standing)
     if kind is not None:
         wanted.append(func.coalesce(Revision.suffix, Document.suffix).in_(KINDS[kind]))
+    if document_kind is not None:
+        wanted.append(_read_as(document_kind))
     if since is not None:
         moment = _utc(since)
         wanted.append(or_(col(Document.updated) >= moment, col(Revision.updated) >= moment))
@@ -90,6 +95,15 @@ def totals(session: Session, user_id: str, quotas: QuotaSettings, kbs: list[KB])
         name = state if state in get_args(Progress) else "reading"
         setattr(told, name, getattr(told, name) + count)
     return told
+
+
+def _read_as(kind: DocumentKind) -> ColumnElement[bool]:
+    read = select(col(DocumentInsight.document_id)).where(
+        col(DocumentInsight.document_id) == col(Document.id),
+        col(DocumentInsight.version) == col(Document.version),
+        col(DocumentInsight.kind).in_(sorted(ids_of(kind))),
+    )
+    return read.exists()
 
 
 def _named(word: str) -> ColumnElement[bool]:

@@ -56,12 +56,22 @@ class AuditPublic(BaseModel):
     )
 
 
+class OtherDocument(BaseModel):
+    document_id: Id
+    title: str
+
+
 class KindBrief(BaseModel):
-    """What kind of document it is, and how many things in it want a look."""
+    """What kind of document it is, and what in it wants a look."""
 
     kind: str
     label: str
-    warnings: int = 0
+    warnings: int = Field(
+        default=0, description="how many things want a look, those that other documents say otherwise too"
+    )
+    disagrees_with: list[OtherDocument] = Field(
+        default=[], description="one's other documents about the same deal or song that say something else"
+    )
 
 
 class DocumentPublic(BaseModel):

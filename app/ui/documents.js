@@ -37,8 +37,20 @@
       if (!row) return mayJoin(found) && add(found, "prepend");
       if (Date.parse(found.updated) < Date.parse(row.document.updated)) return; // the answer to an older question came later
       const ended = !finished(row.document) && finished(found);
+      const before = row.document;
       row.update(found);
       if (ended) sum(), learn(row);
+      follow(before, found);
+    };
+
+    // Documents that disagree say so in both rows: what changes in one is looked up for the others.
+    const apart = (one) => new Map((one?.insight?.disagrees_with ?? []).map((other) => [other.document_id, other.title]));
+    const follow = (before, after) => {
+      for (const id of new Set([...apart(before).keys(), ...apart(after).keys()])) {
+        const other = rows.get(id);
+        const same = apart(before).get(id) === apart(after).get(id) && before.title === after.title;
+        if (other && !same) api(of(other)).then(heard, () => {});
+      }
     };
 
     // What kind of document it is follows a moment after it is ready.
@@ -61,6 +73,7 @@
       const held = row.element.contains(document.activeElement) || document.activeElement === document.body;
       rows.delete(row.document.id);
       row.element.remove();
+      follow(row.document, null);
       if (held) (rows.get(next?.dataset.id) ?? { focus: () => form.elements.q.focus() }).focus();
       settle();
     };

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from html import escape
+from typing import get_args
 
 from app.indexes.readers import READERS
 from app.models import KB
+from app.services.insight.kinds import CONTRACT, GUIDE, DocumentKind, label_of
 
 STATUS_WORDS = {
     "received": "Waiting",
@@ -51,13 +53,20 @@ _TOTALS = (
 )
 
 
+def document_kinds() -> list[tuple[str, str]]:
+    """What documents of one's own can be read as, to choose from."""
+    own = (kind for kind in get_args(DocumentKind) if kind != GUIDE)
+    return [(kind, "All contracts" if kind == CONTRACT else label_of(kind)) for kind in own]
+
+
 def _filters(kb: KB) -> str:
     choices = [_select("status", "State", "Any state", PROGRESS_WORDS.items())]
     if kb == "personal":
         choices += [
             _select("artist_id", "Artist", "Any artist", [("none", "For all artists")]),
             _select("standing", "Standing", "Any standing", STANDING_WORDS.items()),
-            _select("kind", "Kind of file", "Any kind", KIND_WORDS.items()),
+            _select("document_kind", "Kind of document", "Any document", document_kinds()),
+            _select("kind", "Kind of file", "Any file", KIND_WORDS.items()),
         ]
     label = f"Search: {LABELS[kb]}"
     return (

@@ -191,7 +191,10 @@
   const sortOf = (document) => {
     const found = document.insight;
     if (!document.answers || !found || found.kind === "guide") return "";
-    return found.warnings ? `${found.label} · ${window.aim.count(found.warnings, "thing")} to look at` : found.label;
+    const look = found.warnings ? ` · ${window.aim.count(found.warnings, "thing")} to look at` : "";
+    const others = found.disagrees_with ?? [];
+    const apart = others.length ? ` · disagrees with ${others.length === 1 ? `“${others[0].title}”` : window.aim.count(others.length, "other document")}` : "";
+    return `${found.label}${look}${apart}`;
   };
 
   Object.assign(window.aim, { details, sortOf });

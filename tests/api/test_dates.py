@@ -101,3 +101,28 @@ def test_what_a_deleted_document_named_is_gone_at_once(user: httpx.Client) -> No
     user.delete(f"/api/documents/{document_id}")
     assert user.get("/api/dates").json()["items"] == []
     assert_error(user.patch(f"/api/dates/{mine}", json={"status": "declined"}), 404, "not_found")
+
+
+def test_documents_are_listed_by_what_they_were_read_as(user: httpx.Client, stranger: httpx.Client) -> None:
+    deals = [
+        add(user, TEXT.replace("18 %", f"{rate} %"), name) for rate, name in ((17, "East"), (18, "West"), (19, "North"))
+    ]
+    for one in deals:
+        read(user, one)
+    read(stranger, add(stranger))
+
+    def listed(**asked: Any) -> dict[str, Any]:
+        found: dict[str, Any] = user.get("/api/documents", params={"kb": "personal", **asked}).json()
+        return found
+
+    assert [one["id"] for one in listed(document_kind="contract")["items"]] == deals[::-1]
+    first = listed(document_kind="management", limit=2)
+    assert first["next"] == deals[1]
+    assert [one["id"] for one in listed(document_kind="management", limit=2, after=first["next"])["items"]] == deals[:1]
+    assert [one["id"] for one in listed(document_kind="management", q="west")["items"]] == [deals[1]]
+    assert listed(document_kind="bio")["items"] == []
+    assert_error(user.get("/api/documents", params={"document_kind": "novel"}), 422, "invalid_request")
+    named = {
+        one["name"]: one for one in user.get("/api/openapi.json").json()["paths"]["/api/documents"]["get"]["parameters"]
+    }
+    assert "agreements of every kind" in named["document_kind"]["description"]

@@ -11,6 +11,7 @@ import pytest
 
 from app.indexes.readers import READERS
 from app.models import KB, KBS, STANDINGS, UNFINISHED
+from app.services.insight.kinds import DocumentKind
 from app.services.selection import Kind, Progress
 from app.ui.documents import library_html
 
@@ -33,6 +34,7 @@ def test_everything_that_can_be_filtered_for_can_be_chosen() -> None:
     assert values(own, "status") == set(get_args(Progress))
     assert values(own, "standing") == set(STANDINGS)
     assert values(own, "kind") == set(get_args(Kind))
+    assert values(own, "document_kind") == set(get_args(DocumentKind)) - {"guide"}
     assert values(own, "artist_id") == {"none"}
     assert f'data-kinds="{",".join(sorted(READERS))}"' in own
 

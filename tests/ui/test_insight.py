@@ -95,12 +95,54 @@ def test_what_wants_a_look_stands_first_and_in_the_row(site: Api, visitor: Visit
     page.keyboard.press("Escape")
     expect(row(page, "Deal two")).to_contain_text("Management agreement", timeout=READ_MS)
     expect(row(page, "Deal one")).to_contain_text("Management agreement", timeout=READ_MS)
+    for mine, other in (("one", "two"), ("two", "one")):  # the row that was there before says so too
+        expect(row(page, f"Deal {mine}")).to_contain_text(
+            f"Management agreement · 1 thing to look at · disagrees with “Deal {other}”", timeout=READ_MS
+        )
     dialog = details(page, "Deal one")
     expect(dialog.get_by_role("region", name="Look at this")).to_contain_text(
         "Commission: 20 % here, but 18 % in “Deal two”"
     )
     dialog.get_by_role("button", name=re.compile("^Page 1 of “Deal two”")).click()
     expect(page.get_by_role("dialog", name="Deal two").locator("mark.quote")).to_contain_text("18 %")
+
+
+def test_rows_follow_each_other_when_documents_no_longer_disagree(site: Api, visitor: Visit) -> None:
+    who = visitor()
+    add(site, who, "Deal one", DEAL)
+    page = opened(who)
+    expect(row(page, "Deal one")).to_contain_text("Management agreement", timeout=READ_MS)
+    add(site, who, "Deal two", DEAL.replace("20 %", "18 %"))
+    page.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    page.reload()
+    for mine, other in (("one", "two"), ("two", "one")):
+        expect(row(page, f"Deal {mine}")).to_contain_text(f"disagrees with “Deal {other}”", timeout=READ_MS)
+    form = row(page, "Deal two").get_by_role("button", name="Edit Deal two")
+    form.click()
+    page.get_by_role("form", name="Edit Deal two").get_by_label("Title").fill("Deal of May")
+    page.get_by_role("form", name="Edit Deal two").get_by_role("button", name="Save").click()
+    expect(row(page, "Deal one")).to_contain_text("disagrees with “Deal of May”")
+    row(page, "Deal of May").get_by_role("button", name="Edit Deal of May").click()
+    page.get_by_role("form").get_by_label("Standing").select_option("superseded")
+    page.get_by_role("form").get_by_role("button", name="Save").click()
+    for title in ("Deal one", "Deal of May"):
+        expect(row(page, title)).not_to_contain_text("disagrees")
+        expect(row(page, title)).to_contain_text("Management agreement")
+
+
+def test_documents_are_filtered_by_what_they_are(site: Api, visitor: Visit) -> None:
+    who = visitor()
+    add(site, who, "Signed deal", DEAL)
+    add(site, who, "Night Bus splits", SHEET)
+    page = opened(who)
+    expect(row(page, "Night Bus splits")).to_contain_text("Split sheet", timeout=READ_MS)
+    expect(row(page, "Signed deal")).to_contain_text("Management agreement", timeout=READ_MS)
+    chosen = page.get_by_role("search", name="Search: Your documents").get_by_label("Kind of document")
+    for kind, there in (("All contracts", ["Signed deal"]), ("Split sheet", ["Night Bus splits"]), ("Biography", [])):
+        chosen.select_option(kind)
+        expect(page.locator("#own li.document .title")).to_have_text(there)
+    expect(page.locator("#own .nothing")).to_contain_text("Nothing matches.")
+    assert not who.scrolls_sideways()
 
 
 @pytest.mark.parametrize("size", [PHONE, (1280, 800)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.retrievers.disagreement import values
@@ -29,15 +29,26 @@ _FIRM = re.compile(r"\b(?:inc|llc|ltd|limited|gmbh|corp|corporation|company|co|t
 _NOBODY = re.compile(r"^(?:person|individual|undersigned|one|party)\b")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Paper:
-    """A document that was read: what its profile holds, and how it stands."""
+    """A document that was read: what its profile holds, and how it stands. What it is compared by is worked out once."""
 
     document_id: str
     title: str
     kind: str
     standing: str
     facts: Sequence[Json]
+    parties: frozenset[str] = field(init=False)
+    songs: frozenset[str] = field(init=False)
+    words: frozenset[str] = field(init=False)  # of its title, without what tells versions apart
+
+    def __post_init__(self) -> None:
+        said = {name: [one["value"].lower() for one in self.facts if one["kind"] == name] for name in ("party", "song")}
+        names = {" ".join(_FIRM.sub(" ", name).split()) for name in said["party"]}
+        self.parties = frozenset(name for name in names if name and not _NOBODY.match(name))
+        self.songs = frozenset(said["song"])
+        words = (word for word in re.findall(r"\w+", self.title.lower()) if not _VERSION.match(word))
+        self.words = frozenset(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +77,10 @@ def same_deal(one: Paper, other: Paper) -> bool:
     """Of one kind, and between the same people; where a paper names nobody, its title must say so."""
     if one.kind != other.kind or one.kind not in CONTRACTS | {SPLITS}:
         return False
-    songs = [_said(paper, "song", "Song") for paper in (one, other)]
-    if all(songs):
-        return bool(songs[0] & songs[1])
-    mine, theirs = _parties(one), _parties(other)
-    alike = _alike(one.title, other.title)
+    if one.songs and other.songs:
+        return bool(one.songs & other.songs)
+    mine, theirs = one.parties, other.parties
+    alike = _alike(one.words, other.words)
     if one.kind == SPLITS or not mine or not theirs:
         return alike >= ALIKE
     common = len(mine & theirs)
@@ -122,17 +132,5 @@ def _key(fact: Json) -> str:
     return f"{figures[0].kind} {figures[0].key}" if figures else ""
 
 
-def _parties(paper: Paper) -> set[str]:
-    names = {" ".join(_FIRM.sub(" ", fact["value"].lower()).split()) for fact in paper.facts if fact["kind"] == "party"}
-    return {name for name in names if name and not _NOBODY.match(name)}
-
-
-def _said(paper: Paper, kind: str, name: str) -> set[str]:
-    return {fact["value"].lower() for fact in paper.facts if (fact["kind"], fact["name"]) == (kind, name)}
-
-
-def _alike(one: str, other: str) -> float:
-    left, right = (
-        {word for word in re.findall(r"\w+", title.lower()) if not _VERSION.match(word)} for title in (one, other)
-    )
+def _alike(left: frozenset[str], right: frozenset[str]) -> float:
     return len(left & right) / len(left | right) if left and right else 0.0

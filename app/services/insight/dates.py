@@ -19,7 +19,7 @@ SLACK_DAYS = 1  # "for two years" and "ends on" may mean the last day or the one
 MOST = 40  # dates of one document
 SHORTEST_TERM = 28  # days
 FOOTER_PAGES = 3  # on which the same date stands without a meaning: a page's foot
-NAMED, DUE = "Date named", "Due date"
+NAMED, DUE, DELIVERY = "Date named", "Due date", "Delivery due"
 
 AGREED, STARTS, ENDS, SIGNED = "Date of the agreement", "Start of the term", "End of the term", "Signed"
 OPTION, NOTICE = "Last day to exercise the option", "Last day to give notice"
@@ -49,11 +49,13 @@ _MEANING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 (AGREED, r"\b(?:agreement|contract|amendment|licen[cs]e|deed|memo|sheet)\b.{0,150}\b(?:made|dated|entered\s+into|executed|"
          r"effective\s+as\s+of|signed|concluded)\b(?:[\s,]+(?:on|as|of|this|the|and|effective|in|at|by|date|made|entered|"
          r"into))*[\s,]*$|"
-         r"^\W*dated(?:\s+as\s+of)?\W*$|\bagreement\s+date\W*$|\bdate\s+of\s+(?:this\s+)?agreement\W*$"),
-        (SIGNED, r"\b(?:signed|signature|by:|name:)\b.{0,60}$|(?:^|\n)\W*date(?:d)?\W{0,4}$"),
+         r"^\W*dated(?:\s+as\s+of)?\W*$|\b(?:agreement|contract)\s+date\W*$|\bdate\s+of\s+(?:this\s+)?agreement\W*$"),
+        (SIGNED, r"\b(?:signed|signature|by:|name:)\b.{0,60}$"),
         ("Invoice date", r"\binvoice\s+date\W{0,4}$|\bdate\s+of\s+(?:the\s+)?invoice\W{0,4}$"),
     )
 )  # fmt: skip
+_WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day\W*$", re.IGNORECASE)
+_DATED = re.compile(r"^\W*dated\W*$", re.IGNORECASE)
 _LINE_DATE = re.compile(r"\bdate\W{0,4}$", re.IGNORECASE)
 
 _TERM = re.compile(
@@ -91,7 +93,7 @@ _RECURRING = re.compile(
 )
 _NOTICE_GIVEN = re.compile(r"^(?:the\s+)?(?:date\s+of\s+)?(?:a\s+|an\s+)?(?:written\s+)?(?:notice|warning)", _I)
 _OF_TERM = (
-    r"(?:the\s+|this\s+|such\s+|its\s+)?(?:(?:initial|current|then[\s-]current|applicable|renewal|first|contract|licen[cs]e|"
+    r"(?:the\s+|this\s+|such\s+|its\s+)?(?:(?:initial|current|running|then[\s-]current|applicable|renewal|first|contract|licen[cs]e|"
     r"option)\s+)*"
     r"(?:term|agreement|contract|licen[cs]e|deal|(?<=\w\s)period)\b"
 )
@@ -104,7 +106,7 @@ _ANCHORS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
          r"conclusion|close|renewal)(?:\s+date|\s+(?:or|and)\s+(?:earlier\s+)?(?:termination|expiration|expiry))*\s*"
          rf"(?:of\s+{_OF_TERM}|$|,|\b(?:unless|to|in|or|and|by|that)\b)", "the end of the term"),
         ("end", rf"^{_OF_TERM}\s+(?:would\s+(?:otherwise\s+)?)?(?:ends?|expires?|renews?|runs\s+out)|^it\s+ends|"
-         r"^(?:the\s+)?(?:then[\s-]current|current|initial|first)\s+(?:term|period)\b", "the end of the term"),
+         r"^(?:the\s+)?(?:then[\s-]current|current|running|initial|first)\s+(?:term|period)\b", "the end of the term"),
         ("commencement", r"^(?:the\s+)?(?:commencement(?:\s+date|\s+of\s+(?:the\s+|this\s+)?(?:term|agreement))?|"
          r"start\s+of\s+the\s+term)"
          r"(?!\s+of)\b", "the start of the term"),
@@ -115,6 +117,7 @@ _ANCHORS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ("delivery", r"^(?:the\s+)?(?:(?:complete|final|satisfactory)\s+)?delivery\b", "the delivery"),
     )
 )  # fmt: skip
+_ROW = re.compile(r"(?:(?<=\n)|^)[^\n]{1,60}\n(?=[A-Z])")
 PURPOSE_CHARS = 90  # on either side of a length of time in which its purpose is looked for
 _PURPOSE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (label, re.compile(pattern, _I))
@@ -123,14 +126,29 @@ _PURPOSE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (NOTICE, r"\b(?:notice|notif\w+|renew\w*|cancel\w*|terminat\w+\s+by)\b"),
         ("Re-recording allowed", r"\bre-?record"),
         ("Sell-off period ends", r"\bsell[\s-]?off\b"),
-        ("Delivery due", r"\bdeliver"),
+        (DELIVERY, r"\bdeliver"),
         ("Right to look at the books ends", r"\b(?:audit|inspect)"),
         ("Exclusivity ends", r"\b(?:exclusiv|compet)"),
         ("Payment due", r"\b(?:pay|paid|payment|invoice)"),
         ("Commission after the term ends", r"\bcommission"),
-        ("Rights come back", r"\b(?:revert|reversion|return\s+of\s+(?:the\s+)?rights)"),
+        ("Right to collect ends", r"\bcollect"),
+        ("Rights come back", r"\b(?:revert|reversion|re-?assign\w*|return\s+of\s+(?:the\s+)?rights)"),
     )
 )
+
+# What comes after the delivery is not the delivery.
+DELIVERY_COMES = re.compile(
+    r"(?:the\s+|its\s+|such\s+)?(?:(?:complete|final|satisfactory|date\s+of)\s+)*delivery\b", _I
+)
+_AFTER_DELIVERY = (
+    ("Re-recording allowed", re.compile(r"\bre-?record", _I)),
+    ("Rights come back", re.compile(r"\b(?:revert|reversion|re-?assign)", _I)),
+    ("Last day to accept or object", re.compile(r"\b(?:accept|approv|reject|object)", _I)),
+    ("Release due", re.compile(r"\breleas", _I)),
+    ("Payment due", re.compile(r"\b(?:pay|paid|payment|invoice)", _I)),
+)
+EXERCISE_CHARS = 200  # before a length of time, in which an option and its exercise are spoken of
+_BY_NOTICE = re.compile(r"\boptions?\b.*\bexercis\w+\s+(?:\w+\s+){0,2}by\b|\bexercis\w+\b.*\boptions?\b", _I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +233,13 @@ def _named(pages: Sequence[PageText]) -> list[Dated]:
     for page, one in written:
         inside = next((place for place in sentences(page) if place.start <= one.start < place.end), None)
         left = max(inside.start if inside else 0, one.start - SAYS_BEFORE)
-        label = _meaning(page.text[left : one.start])
+        label = _meaning(_WEEKDAY.sub("", page.text[left : one.start]))
         if not label and _LINE_DATE.search(page.text[max(0, one.start - 24) : one.start]):
             label = SIGNED if page is pages[-1] and found else "Date"
         if not label and repeated[one.text] >= FOOTER_PAGES:
             continue
+        if label == AGREED and page is not pages[0] and _DATED.search(page.text[left : one.start]):
+            label = SIGNED
         if label == AGREED and _first(found, AGREED):  # another paper's, which this one speaks of
             label = ""
         found.append(Dated(label or NAMED, one.day, around(page, one.start, one.end), one.text))
@@ -285,10 +305,22 @@ def _follows(
     if base and day is None:
         words += "; nobody's holidays are known here, so no day is reckoned" if span.business else ""
     rule = f"{span.words} {side} {words}" if base else f"{span.words} {side} {words}; the document names no such day"
-    near = place.quote[max(0, match.start() - PURPOSE_CHARS) : match.end() + PURPOSE_CHARS]
-    label = next((name for name, pattern in _PURPOSE if pattern.search(near)), "")
+    first, last = _own_lines(place.quote, match.start(), match.end("unit"))
+    near = place.quote[max(first, match.start() - PURPOSE_CHARS) : min(last, match.end() + PURPOSE_CHARS)]
+    purposes = _AFTER_DELIVERY if DELIVERY_COMES.match(what) else _PURPOSE
+    label = next((name for name, pattern in purposes if pattern.search(near)), "")
+    if _AFTER_DELIVERY[0][1].search(place.quote):
+        label = _AFTER_DELIVERY[0][0]
+    if label == NOTICE and _BY_NOTICE.search(place.quote[: match.start()][-EXERCISE_CHARS:]):
+        label = OPTION
     shown = around(page, place.start + match.start(), place.start + match.end("unit"))
     return Dated(label or f"{span.words} {side} {words.split(',')[0]}", day, shown, match.group()[:120], rule)
+
+
+def _own_lines(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where the lines begin and end that belong together: a short one before a capital is a row of a form by itself."""
+    ends = [one.end() for one in _ROW.finditer(text)]
+    return max((at for at in ends if at <= start), default=0), min((at for at in ends if at >= end), default=len(text))
 
 
 def _once(found: Sequence[Dated]) -> list[Dated]:

@@ -12,8 +12,10 @@ from app.services.insight.page_texts import PageText, Place, around, place_of, p
 
 PARTY_PAGES = 2  # a contract names its parties at its beginning
 MOST = {"party": 8, "money": 15, "rate": 12, "territory": 3}
-SAYS_BEFORE, SAYS_AFTER = 90, 40  # characters around a figure in which its meaning is looked for
+SAYS_BEFORE, SAYS_AFTER = 120, 40  # characters around a figure in which its meaning is looked for
 LONGEST_NAME = 120
+HEADING_CHARS = 50
+_NUMBERED = re.compile(r"(?:#+ |\d{1,2}(?:\.\d{1,2})*[.)])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,24 @@ class Fact:
 
 
 _I = re.IGNORECASE | re.DOTALL
+# p/k/a "Night Ferry": a name in quotation marks that defines nothing
+_KNOWN_AS = (
+    r"(?:[pdafn]/k/a|d/b/a|(?:professionally\s+|commonly\s+)?known\s+as|trading\s+as|t/a)\s+[\"“][^\"”]{1,60}[\"”]"
+)
 # Nightingale Records, Inc., a Delaware corporation, located at ... ("Label")
 _DEFINED = re.compile(
-    r"(?P<name>(?:[^()\"“”;]|\([^()\"“”]{0,80}\)){2,400}?)\s*,?\s*\((?:(?:herein\w*|hereafter|the|each|referred|known|called|"
+    r"(?P<name>(?:[^()\"“”;]|\([^()\"“”]{0,80}\)|"
+    + _KNOWN_AS
+    + r"){2,400}?)\s*,?\s*\((?:(?:herein\w*|hereafter|the|each|referred|known|called|"
     r"jointly|collectively|individually|to|"
-    r"as|being|or|and)[\s,]+)*[\"“”'‘’](?:the\s+)?(?P<role>[A-Z][\w &/’'-]{1,40}?)[\"“”'’]",
+    r"as|being|or|and)[\s,]+)*(?:[\"“](?:you|we|us)[\"”]\s+(?:or|and)\s+(?:the\s+)?)?"
+    r"[\"“”'‘’](?:the\s+)?(?P<role>[A-Z][\w &/’'-]{1,40}?)[\"“”'’]",
     re.DOTALL,
 )
-_BETWEEN = re.compile(r"\b(?:by\s+and\s+)?(?:between|among)\b\W*", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"\b(?:by\s+and\s+)?(?:between|among)\b\W*|(?:^|\n)[ \t#*]*(?:the\s+)?parties:?[ \t*]*\n\s*(?=\(?1[.)])",
+    re.IGNORECASE,
+)
 _NOT_A_PARTY = re.compile(
     r"^(?:agreement|contract|effective|term|initial|territory|services?|work|works|masters?|composition|songs?|albums?|net|"
     r"gross|royalt\w+|"
@@ -49,9 +61,10 @@ _NOT_A_PARTY = re.compile(
 )
 _NAME_ENDS = re.compile(
     r",?\s+(?:an?|the)\s+(?:[\w.&-]+\s+){0,6}?(?:corporation|company|partnership|llc|l\.l\.c\.|limited|organi[sz]ation|"
-    r"individual|person|"
+    r"individual|person|division|subsidiary|affiliate|"
     r"entity|resident|citizen|gmbh|trust)\b|,\s+(?:having|with|located|whose|of|residing|acting|incorporated|organi[sz]ed|"
     r"doing|and\s+its|"
+    r"incorporated|registered|professionally|individually|p/k/a|d/b/a|"
     r"on\s+(?:the|behalf)|c/o|born|\d)|\s+(?:having|whose|residing|located|acting\s+(?:for|on))\b|\s+of\s+\d",
     re.IGNORECASE,
 )
@@ -59,17 +72,20 @@ _PREAMBLE_ENDS = re.compile(
     r"\b(?:WHEREAS|RECITALS|WITNESSETH|BACKGROUND|NOW,?\s+THEREFORE)\b|\bwhereas\b|[.:]\s*\n\s*\d{1,2}[.)]\s"
 )
 _NO_NAME = re.compile(
-    r"(?:through|of|as|located|represented|having|an?\s+\w+\s+(?:corporation|company))\b", re.IGNORECASE
+    r"(?:through|of|as|located|residing|resident|individually|represented|having|an?\s+\w+\s+(?:corporation|company))\b",
+    re.IGNORECASE,
 )
 _GRANT = re.compile(r"\b(?:rights?|licen[cs]\w*|grant\w*|territory|exploit\w*|distribut\w*)\b", re.I)
 _NAME_BEGINS = re.compile(
-    r"^(?:\W|\b(?:and|or|between|among|by|with|is|made|the\s+one\s+part|on\s+the\s+other\s+part|other\s+part|to)\b)+",
+    r"^(?:\W|\b\d{1,2}[.)]|\b(?:(?:individual|writer|songwriter|artist|producer|person)s?\s+"
+    r"(?:p/k/a|(?:professionally\s+)?known\s+as)|the(?=\s+(?:individual|writer|songwriter|artist|producer|person)s?\s+(?:p/k/a|"
+    r"professionally|known))|and|or|between|among|by|with|is|made|the\s+one\s+part|on\s+the\s+other\s+part|other\s+part|to)\b)+",
     re.I,
 )
 _LABELLED = re.compile(
     r"(?:^|\n)[ \t|*_#-]*(?P<role>artist|manager|management|label|company|publisher|writer|songwriter|composer|producer|"
     r"licensor|licensee|"
-    r"distributor|promoter|purchaser|venue|agent|client|customer|bill(?:ed)?\s+to|from|payee|payor|party\s+[ab12]|band|contact|"
+    r"distributor|promoter|purchaser|venue|agent|client|customer|bill(?:ed)?\s+to|from|to|payee|payor|party\s+[ab12]|band|contact|"
     r"act|employer|"
     r"contractor|issued\s+(?:by|to)|prepared\s+(?:by|for))[ \t*_]*[:|][ \t*_|]*(?P<name>[^\n|:]{2,120})",
     re.IGNORECASE,
@@ -116,19 +132,27 @@ _RATES = _named(
         r"commission\w*|manager\s+(?:receives|takes|is\s+entitled)|management\s+fee|agency\s+fee|booking\s+fee",
     ),
     ("Mechanical royalty", r"mechanicals?|controlled\s+composition\w*|statutory\s+rate"),
-    ("Publishing share", r"publish\w+|writer'?s?\s+share|copyright"),
+    ("Publishing share", r"publish\w+|writer'?s?\s+share|copyrights?"),
     ("Producer royalty", r"producer\s+(?:royalt\w+|share|points?)|points?"),
-    ("Distribution fee", r"distribution\s+fee|distribut\w+\s+(?:retains?|keeps?|receives?)"),
+    (
+        "Administration fee",
+        r"administration\s+(?:fee|charge)|(?:administrator|administers?)\b.{0,30}\b(?:retains?|keeps?)",
+    ),
+    ("Distribution fee", r"distribution\s+fee|(?:distribut\w+|we)\s+(?:retains?|keeps?|receives?)"),
+    ("Share of receipts", r"(?:door|box[\s-]office|gate|ticket)\s+(?:receipts|income|revenues?|sales|takings)"),
     (
         "Royalty",
         r"royalt\w+|net\s+(?:receipts|revenue|profits?|income|sales)|gross\s+(?:receipts|revenue)|suggested\s+retail|ppd",
     ),
-    ("Interest", r"interest|late\s+payment"),
+    ("Interest", r"interest(?!\s+in\b)|late\s+payment"),
     ("Audit threshold", r"audit|underpa\w+|understate\w+|discrepan\w+"),
-    ("Withholding or tax", r"tax(?:es)?|vat|withh\w+"),
+    ("Withholding or tax", r"(?<!plus\s)(?:tax(?:es)?|vat)|withh\w+"),
     ("Deposit", r"deposit|in\s+advance|upfront|on\s+signing"),
     ("Share", r"shares?|splits?|ownership|each"),
+    ("Fee", r"fees?"),
 )
+# "the sum of" and "not less than" say less than any other word near a figure.
+VAGUE = frozenset(("Amount due", "Limit or threshold"))
 _TERRITORY = re.compile(
     r"[\"“”']?\bterritory[\"“”']?\)?\s*(?:[:|]|(?:shall\s+)?(?:means?|be|is|are|includes?|consists?\s+of|comprises?|"
     r"covers?))\s*[:|]?\s*(?P<is>[^.;\n|]{2,140})|"
@@ -226,7 +250,7 @@ def _figures(
         places = list(sentences(page))
         for match in pattern.finditer(page.text):
             inside = next((one for one in places if one.start <= match.start() < one.end), None)
-            left = max(inside.start if inside else 0, match.start() - SAYS_BEFORE)
+            left = max(_said_from(places, inside), match.start() - SAYS_BEFORE)
             right = min(inside.end if inside else len(page.text), match.end() + SAYS_AFTER)
             name = _nearest(page.text[left : match.start()], page.text[match.end() : right], names) or otherwise
             value = " ".join(match.group().split()).rstrip(" ,.'")
@@ -234,11 +258,21 @@ def _figures(
                 yield Fact(kind, name, value, around(page, match.start(), match.end()))
 
 
+def _said_from(places: Sequence[Place], inside: Place | None) -> int:
+    """Where the words begin that say what a figure is: at its sentence, or at the short heading right before it."""
+    if inside is None:
+        return 0
+    before = places[at - 1] if (at := places.index(inside)) else None
+    headed = before is not None and len(before.quote) <= HEADING_CHARS and inside.start - before.end < 3
+    return before.start if before is not None and headed and _NUMBERED.match(before.quote) else inside.start
+
+
 def _nearest(before: str, after: str, names: Sequence[tuple[str, re.Pattern[str]]]) -> str:
     """The name whose word stands nearest to the figure; what comes before it counts as nearer."""
     found = [(len(before) - match.end(), label) for label, pattern in names for match in pattern.finditer(before)]
     found += [(match.start() * 2 + 8, label) for label, pattern in names for match in pattern.finditer(after)]
-    return min(found, key=lambda pair: pair[0])[1] if found else ""
+    telling = [one for one in found if one[1] not in VAGUE]
+    return min(telling or found, key=lambda pair: pair[0])[1] if found else ""
 
 
 def _territory(pages: Sequence[PageText]) -> Iterator[Fact]:

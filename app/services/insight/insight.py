@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from app.models import READY, Document, DocumentInsight
 from app.principal import Principal
 from app.services.document_access import DocumentAccess
 from app.services.insight.contracts import questions
-from app.services.insight.contradictions import Contradiction, Paper, contradictions
+from app.services.insight.contradictions import Contradiction
 from app.services.insight.dates import ENDS, NAMED
 from app.services.insight.dates_service import dates_of
 from app.services.insight.days import spoken
-from app.services.insight.kinds import CONTRACTS, GUIDE, OTHER, SPLITS, label_of
+from app.services.insight.disagreements import disagreements_of
+from app.services.insight.kinds import CONTRACTS, GUIDE, OTHER, label_of
 from app.services.insight.places import Passages
 from app.services.insight.shapes import ClausePublic, FactPublic, InsightPublic, OtherPlace, WarningPublic
 
-MOST_COMPARED = 100  # other documents, the newest first
 BRIEF_FACTS = 6  # of a document in a prompt
 BRIEF_CHARS = 420
 SECTION = "What is known of the sources' documents (dates reckoned from their own words)"
@@ -35,7 +35,7 @@ class InsightService(DocumentAccess):
             passages = Passages(session, [document.id])
             told = _public(document, row, passages)
             if row is not None:
-                told.warnings += _disagreements(session, document, row)
+                told.warnings += _disagreements(session, document)
             if principal.user_id == document.user_id:
                 told.dates = dates_of(session, principal, document.id)
             shown: list[FactPublic | ClausePublic] = [*told.facts, *told.clauses]
@@ -80,28 +80,13 @@ def _of(session: Session, document: Document) -> DocumentInsight | None:
     return row if row is not None and row.version == document.version else None
 
 
-def _disagreements(session: Session, document: Document, row: DocumentInsight) -> list[WarningPublic]:
-    """What other documents of the same owner say otherwise; looked up each time, for either may have changed or gone."""
-    if document.user_id is None or row.kind not in CONTRACTS | {SPLITS}:
+def _disagreements(session: Session, document: Document) -> list[WarningPublic]:
+    """What other documents of the same owner say otherwise."""
+    found = disagreements_of(session, [document.id]).get(document.id, [])
+    if not found:
         return []
-    query = select(Document, DocumentInsight).join(
-        DocumentInsight, col(DocumentInsight.document_id) == col(Document.id)
-    )
-    query = query.where(
-        Document.user_id == document.user_id, Document.kb == "personal", Document.status == READY,
-        Document.id != document.id, DocumentInsight.kind == row.kind,
-        col(DocumentInsight.version) == col(Document.version),
-    )  # fmt: skip
-    if document.artist_id is not None:
-        query = query.where(or_(Document.artist_id == document.artist_id, col(Document.artist_id).is_(None)))
-    others = session.exec(query.order_by(col(Document.created).desc()).limit(MOST_COMPARED)).all()
-    found = contradictions(_paper(document, row), [_paper(*other) for other in others])
     passages = Passages(session, {document.id, *(one.other.document_id for one in found)})
     return [_disagrees(document, one, passages) for one in found]
-
-
-def _paper(document: Document, row: DocumentInsight) -> Paper:
-    return Paper(document.id, document.title, row.kind, document.standing, row.facts)
 
 
 def _disagrees(document: Document, found: Contradiction, passages: Passages) -> WarningPublic:

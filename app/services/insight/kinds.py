@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from app.services.insight.page_texts import PageText
 
-SPLITS, GUIDE, OTHER, CONTRACT = "split_sheet", "guide", "other", "contract"
+# What a list of documents can be asked for; "contract" stands for agreements of every kind.
+DocumentKind = Literal[
+    "contract", "management", "publishing", "producer", "sync", "distribution", "recording", "live", "collaboration",
+    "split_sheet", "royalty_statement", "invoice", "quote", "lyrics", "press_release", "press_kit", "bio", "rider", "set_list",
+    "plan", "letter", "table", "guide", "other",
+]  # fmt: skip
+SPLITS, GUIDE, OTHER, CONTRACT, LETTER = "split_sheet", "guide", "other", "contract", "letter"
 LOOKED_AT = 3  # pages, of which the first one counts most
 TITLE, HEAD, BODY = 6.0, 4.0, 1.0  # what a sign is worth in the title, at the top of the first page, further down
 HEAD_CHARS = 400
@@ -31,11 +38,11 @@ def _kind(id_: str, label: str, named: str, words: str) -> Kind:
     return Kind(id_, label, re.compile(rf"\b(?:{named})\b", re.I), re.compile(rf"\b(?:{words})\b", re.I))
 
 
-_DEED = r"\W+(?:agreement|contract|deal|term\s+sheet|deal\s+memo|memo)"
+_DEED = r"\W+(?:agreement|contract|deal|declaration|short\s+form|term\s+sheet|deal\s+memo|memo)"
 # Special kinds stand before general ones: of two that fit equally well the first is taken.
 KINDS: tuple[Kind, ...] = (
     _kind(SPLITS, "Split sheet", r"split\W?sheets?|songwriter\W+splits?|splits?\W+agreement|writers?\W+splits?|split\W+letter",
-          r"writer\W+share|publisher\W+share|ipi|co-?writers?|percentage\s+of\s+ownership"),
+          r"writer\W+share|publisher\W+share|ipi|co-?writers?|percentage\s+of\s+ownership|(?:will|shall)\s+own"),
     _kind("management", "Management agreement", rf"(?:artist\W+|personal\W+)?manage(?:ment|r){_DEED}", r"the\s+manager|"
           r"commission|sunset"),
     _kind("publishing", "Publishing agreement", rf"(?:co-?|music\W+)?(?:publishing|administration|songwriter){_DEED}|"
@@ -89,7 +96,9 @@ KINDS: tuple[Kind, ...] = (
 LABELS = {kind.id: kind.label for kind in KINDS} | {GUIDE: "Industry guide", OTHER: "Other document", "table": "Table"}
 CONTRACTS = frozenset("management publishing producer sync distribution recording live collaboration contract".split())
 # Lyrics name days of the week and of the heart; tables name hundreds.
+SPECIAL = CONTRACTS - {CONTRACT}
 DATED = frozenset(kind.id for kind in KINDS) - {"lyrics", "set_list", "royalty_statement"} | {OTHER}
+_CAPITALS = re.compile(r"[^a-z]{6,80}|(?:(?:[A-Z(][\w-]*|of|and|for|the|[/&–-])[ \t)]*){2,8}")
 _SECTIONS = re.compile(r"(?:^|\n)\W*(?:verse|chorus|bridge|pre-?chorus|hook|outro|refrain)\b", re.I)
 
 
@@ -98,6 +107,8 @@ def kind_of(title: str, suffix: str, kb: str, pages: Sequence[PageText]) -> str:
     text = "\n".join(page.text for page in pages[:LOOKED_AT])
     scored = [(_score(kind, title, text), -place, kind.id) for place, kind in enumerate(KINDS)]
     best, _, found = max(scored)
+    if found == CONTRACT:  # one that calls itself by a name of its own is that, however many words of contracts it has
+        best, _, found = max([one for one in scored if one[2] in _titled(title, text)], default=(best, 0, found))
     if kb == "global":
         return GUIDE
     if len(_SECTIONS.findall(text)) >= 2 and found not in CONTRACTS:
@@ -109,8 +120,19 @@ def kind_of(title: str, suffix: str, kb: str, pages: Sequence[PageText]) -> str:
     return found
 
 
+def ids_of(kind: DocumentKind) -> frozenset[str]:
+    """The kinds that one of a list's filter stands for."""
+    return CONTRACTS if kind == CONTRACT else frozenset((kind,))
+
+
 def label_of(kind: str) -> str:
     return LABELS.get(kind, LABELS[OTHER])
+
+
+def _titled(title: str, text: str) -> set[str]:
+    """The kinds of agreement that its title, or a line of capitals at its top, calls it."""
+    lines = [title, *(line for line in text[:HEAD_CHARS].split("\n") if _CAPITALS.fullmatch(line.strip()))]
+    return {kind.id for kind in KINDS if kind.id in SPECIAL and any(map(kind.named.search, lines))}
 
 
 def _score(kind: Kind, title: str, text: str) -> float:
@@ -120,4 +142,6 @@ def _score(kind: Kind, title: str, text: str) -> float:
     if kind.id == CONTRACT:
         # A paper that only calls itself an agreement may be any of those above: its own words weigh less than theirs.
         return score * 0.5 + (ENOUGH if len(words) >= MANY_CLAUSES else 0.0)
+    if kind.id == LETTER:  # a letter may be about any of them
+        score *= 0.75
     return score + (min(MOST_BODY, BODY * len(words)) if score else 0.0)

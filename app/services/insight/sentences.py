@@ -21,6 +21,12 @@ _ENUMERATOR = (
     r"|\((?:[a-z]{1,2}|[ivx]{1,5}|\d{1,2})\)|[IVX]{1,5}\.(?=\s|$))"
 )
 _AT_LINE = re.compile(rf"\n[ \t]*(?={_ENUMERATOR}|[A-Z][\w/&’' -]{{2,40}}(?::|[ \t]\|)[ \t]+\S)")
+# "thirty" at the end of a line and "(30) days" on the next: a figure, and no item of a list.
+_COUNTED = re.compile(
+    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty|forty|fifty|sixty|seventy|"
+    r"eighty|ninety|hundred|(?:twenty|thirty|forty)-\w+)[ \t]*\n[ \t]*\(\d",
+    re.IGNORECASE,
+)
 _NUMBERED = re.compile(rf"^\s*(?:{_ENUMERATOR}\s*)+")
 _STOP = re.compile(r"[.!?][\"”’')\]]*\s+(?=[\"“‘'(\[]?[A-Z0-9])")
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
@@ -107,7 +113,11 @@ def _sentences(whole: str) -> Iterator[Sentence]:
 def _spans(whole: str) -> Iterator[tuple[int, int]]:
     """Start and end of each sentence, enumerated item and paragraph, in order."""
     ends = {match.end() for match in _STOP.finditer(whole) if not _goes_on(whole, match.start() + 1)}
-    ends |= {match.end() for match in _AT_LINE.finditer(whole)}
+    ends |= {
+        match.end()
+        for match in _AT_LINE.finditer(whole)
+        if not _COUNTED.search(whole[match.start() - 20 : match.end() + 5])
+    }
     ends |= {match.end() for match in _BLANK.finditer(whole) if _ends_paragraph(whole, match.start(), match.end())}
     ends |= set(_around_headings(whole))
     before = 0

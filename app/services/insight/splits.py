@@ -27,8 +27,8 @@ _LINE = re.compile(
     rf"^[\s*•\-#>\d.)]*(?P<name>[^\W\d_][^\n:|%]{{1,70}}?)\s*(?:[:–—=|-]|\.{{2,}}|\s)\s*{_PERCENT}", re.IGNORECASE
 )
 _OWNS = re.compile(
-    rf"(?P<name>[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){{0,3}})\s+(?:owns|receives|gets|holds|has|takes|"
-    rf"controls)\s+(?:a\s+share\s+of\s+)?{_PERCENT}"
+    rf"(?P<name>[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){{0,3}})\s+(?:[^.;:,\n%]{{0,60}}?\band\s+)?(?:(?:will|shall)\s+)?(?:owns?|"
+    rf"receives?|gets?|holds?|has|have|takes?|controls?)\s+(?:a\s+share\s+of\s+)?(?:[a-z][a-z\s-]{{2,40}}\(\s*)?{_PERCENT}"
 )
 _FIELD = re.compile(r"^[\s*•\-#|]*(?P<label>(?:legal\s+|full\s+|stage\s+)?name|(?:co-?)?(?:song)?writer|composer|contributor|"
 r"producer|party)"
@@ -47,7 +47,8 @@ _UNSIGNED_WORDS = re.compile(
     re.IGNORECASE,
 )
 _SONG = re.compile(
-    r"^[\s*•\-#|]*(?:song|work|composition|track)?\s*(?:title|song|work)\b[\s*]*[:|]\s*(?P<name>[^\n|]{1,100})",
+    r"^[\s*•\-#|]*(?:song|work|composition|track)?\s*(?:title|song|work)\b[\s*]*[:|]\s*(?P<name>[^\n|]{1,100})|"
+    r"\b(?:song|composition|musical\s+work)\s+(?:(?:entitled|titled|called|named)\s+)?[\"“](?P<quoted>[^\n\"”]{1,100})[\"”]",
     re.I | re.M,
 )
 _SECTION = re.compile(
@@ -82,7 +83,7 @@ def find_splits(pages: Sequence[PageText]) -> Sheet:
     facts = [
         Fact("share", one.name, f"{_said(one.share)} %{f' of {one.of}' if one.of else ''}", one.place) for one in shares
     ]
-    facts += [Fact("song", "Song", plain(one["name"]), place) for one, place in _songs(pages)]
+    facts += [Fact("song", "Song", plain(one["name"] or one["quoted"]), place) for one, place in _songs(pages)]
     return Sheet(facts, [*_not_whole(shares), *_unsigned(pages, shares)])
 
 

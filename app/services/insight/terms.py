@@ -31,9 +31,18 @@ NOTHING_FROM = re.compile(
 BEYOND = re.compile(
     r"\s*(?:thereafter\b|(?:after|following)\b[^.;]{0,40}?\b(?:end|expir|terminat|term\b))", re.IGNORECASE
 )
+OPTION = re.compile(
+    r"\b(?:options?|elect\w*)\b", re.IGNORECASE
+)  # what renews by itself is ended by notice, and is no option
+RADIUS = re.compile(
+    r"\bwithin (?:a (?:radius|distance) of )?\d+ ?(?:km|kilomet\w+|miles?)\b[^.;]{0,120}", re.IGNORECASE
+)
+WHICHEVER = re.compile(r"\b(?:later|latest|longer|longest) of\b|\bwhichever\b", re.IGNORECASE)
+RE_RECORDING = "re_recording"
 AGREED = re.compile(r"\bagree\b|\bagreed (?:in|by)\b|\bunless\b[^.;]{0,160}\bnot(?:ice|ifi)", re.IGNORECASE)
 STEP = re.compile(
-    r"(?:\bfirst|\bfollowing|\bnext|\bfurther|\bsubsequent|\banother|%\s+(?:for|during))\s+$", re.IGNORECASE
+    r"(?:\bfirst|\bfollowing|\bnext|\bfurther|\bsubsequent|\banother|%\s+(?:for|during)|\bfor an?)\s+(?:period\s+of\s+)?$",
+    re.IGNORECASE,
 )
 ORDINALS = "first second third fourth fifth sixth seventh".split()
 
@@ -88,6 +97,7 @@ RULES = (
     _rule("statement_period", "Statements of account", "{} after each period", r"\b(?:statement|account|report|pa(?:y|id)\b|pay)",
           after=rf"{_AFTER}[^.;]{{0,40}}?\b(?:end|close|last day)\b[^.;]{{0,30}}?\b(?:(?:each|every|any)\b[^.;]{{0,40}}?"
                 r"\b(?:quarter|half|month|period|year)|(?:calendar |fiscal |relevant |accounting )*(?:quarter|half-year|month)\b)"
+                rf"|{_AFTER} (?:each|every) (?:calendar |fiscal |accounting )?(?:quarter|half-year|month)\b"
                 rf"|{_AFTER} (?:(?:each|every|the) )?(?:\d{{1,2}}(?:st|th)? (?:of )?(?:{_MONTHS})|(?:{_MONTHS}) \d)",
           never=r"\bmeans\b"),
     _rule("approval_period", "Time to approve", "{} to approve", r"\b(?:approv|accept|reject|object|revision)",
@@ -106,7 +116,8 @@ RULES = (
           before=_WITHIN, after=_AFTER),
     _rule("sunset_period", "Commission after the end", "{} after the end", r"\b(?:commission|sunset)",
           after=rf"{_AFTER}[^.;]{{0,60}}?\b(?:end|expir|terminat|term\b)", never=r"\bwith the commission\b|exchange commission"),
-    _rule("re_recording", "Recording the songs anew", "not for {}", r"\bre-?record", before=_WITHIN, after=r""),
+    _rule(RE_RECORDING, "Recording the songs anew", "not for {}", r"\bre-?record",
+          before=rf"{_WITHIN}|\b(?:until|before)\b[^.;]{{0,120}}?", after=r""),
     _rule("cure_period", "Time to mend a breach", "{} to mend a breach",
           r"\b(?:breach|default)\w*|\b(?:cure|remed(?:y|ied)|mend)",
           before=r"[^.;]{0,180}?\b(?:cure[ds]?|remed(?:y|ied|ies)|mend(?:ed|s)?|rectif\w+|breach\w*|default\w*|uncured)\b[^.;]{0,100}?"
@@ -134,7 +145,7 @@ def contract_terms(pages: Sequence[tuple[int, str]], ends: date | None = None) -
     """
     text = ContractText(pages)
     last = ends or _last_day(text)
-    found = [fact for sentence in text.sentences for fact in _of_sentence(text, sentence)]
+    found = [fact for sentence in text.sentences for fact in _of_sentence(text, sentence, last)]
     found += _exclusivity(text, last)
     if not any(fact["kind"] == "option_window" for fact in found):
         found += _option_without_limit(text)
@@ -143,7 +154,7 @@ def contract_terms(pages: Sequence[tuple[int, str]], ends: date | None = None) -
     return sorted(unique.values(), key=lambda fact: (fact["page"], fact["start"]))
 
 
-def _of_sentence(text: ContractText, sentence: Sentence) -> Iterator[dict[str, Any]]:
+def _of_sentence(text: ContractText, sentence: Sentence, last: date | None) -> Iterator[dict[str, Any]]:
     seen = set()
     words = sentence.text
     for length, start, end in islice(spans(words), MOST_LENGTHS):
@@ -151,13 +162,22 @@ def _of_sentence(text: ContractText, sentence: Sentence) -> Iterator[dict[str, A
         if NOT_ITS_OWN.search(before):
             continue
         near = words[max(0, start - NEAR) : end + NEAR]
-        rule = next((rule for rule in RULES if _fits(rule, near, before, after)), None)
+        rule = next((rule for rule in RULES if _fits(rule, sentence.heading, near, before, after)), None)
         if rule is not None and (rule.kind, length) not in seen:
             seen.add((rule.kind, length))
-            yield _fact(text, sentence, (start, end), rule.kind, rule.name, told_as(rule.value, length), _days(length))
+            until = _not_before(length, words, after, last) if rule.kind == RE_RECORDING else None
+            value = told_as(rule.value, length)
+            yield _fact(text, sentence, (start, end), rule.kind, rule.name, value, _days(length), until)
     if "sunset_period" not in {kind for kind, _ in seen} and (span := _phases(words)) is not None:
         value = f"{span.words} after the end"
         yield _fact(text, sentence, (0, 1), "sunset_period", "Commission after the end", value, _days(span))
+
+
+def _not_before(length: Span, words: str, after: str, last: date | None) -> date | None:
+    """The last day of a time that is counted from the agreement's end; None where it may be counted from something else."""
+    if last is None or not BEYOND.match(after) or WHICHEVER.search(words):
+        return None
+    return moved(last, length, 1)
 
 
 def told_as(value: str, span: Span) -> str:
@@ -166,11 +186,11 @@ def told_as(value: str, span: Span) -> str:
     return value.replace("{}’", f"{words}’" if words.endswith("s") else f"{words}’s").replace("{}", words)
 
 
-def _fits(rule: Rule, words: str, before: str, after: str) -> bool:
+def _fits(rule: Rule, heading: str, words: str, before: str, after: str) -> bool:
     return bool(
         rule.after.search(after)
         and rule.before.search(before)
-        and rule.about.search(words)
+        and (rule.about.search(words) or rule.about.search(heading))
         and not rule.never.search(words)
     )
 
@@ -205,6 +225,8 @@ def _exclusivity(text: ContractText, last: date | None) -> Iterator[dict[str, An
             day = moved(last, longer, 1) if last else None
         running = "while the agreement runs" + (f" and {longer.words} after its end" if longer else "")
         value = f"until {spoken(day)}" if day else running
+        if own is None and (radius := RADIUS.search(sentence.text)):  # of a concert: near it, and for some days
+            value, day = " ".join(radius[0].split()), None
         days = _days(longer) if longer else None
         yield _fact(text, sentence, told, "exclusivity", "Exclusivity", value, days, day)
 
@@ -217,7 +239,7 @@ def _beyond(words: str) -> Span | None:
 def _option_without_limit(text: ContractText) -> Iterator[dict[str, Any]]:
     """An option of which no number of days is told, with the date where one is; what both must agree on is none."""
     found = told_by("options", text)
-    if not found or AGREED.search(found[0][0].text):
+    if not found or AGREED.search(found[0][0].text) or not OPTION.search(found[0][0].text):
         return
     sentence, told = found[0]
     day = _until(sentence.text)

@@ -1,11 +1,12 @@
 """A plan against the user's own contracts: each clause that it breaks is named with its words. Not legal advice.
 
 Reads the facts of `DocumentInsight`: `{kind, name, value, days?, until?, page, start, end, quote, by}`. The kinds that matter
-here are `delivery_lead_time`, `approval_period`, `option_window` and `exclusivity`. Days are counted by this code alone.
+here are `KINDS`. Days are counted by this code alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,7 +18,9 @@ from app.models import DONE, DROPPED, READY, Document, DocumentInsight, Plan, Pl
 from app.services.insight.days import spoken
 from app.services.plans.shapes import PlanConflict
 
-KINDS = ("delivery_lead_time", "approval_period", "option_window", "exclusivity")
+KINDS = (
+    "delivery_lead_time", "release_commitment", "approval_period", "option_window", "exclusivity", "re_recording",
+)  # fmt: skip
 OF_NO_EFFECT = ("superseded",)  # standings of papers that bind nobody any more
 # Kind of paper -> the marks of steps that its exclusivity touches.
 OF_KIND = {
@@ -31,6 +34,13 @@ SCOPES = {
     "production": ("producer services", "production services", "as a producer", "as producer"),
     "recording": ("record", "master", "phonogram", "distribut"),
 }
+
+# How people say that a song is to be recorded anew, in a goal or in a step.
+ANEW = re.compile(
+    r"\bre-?record|\b(?:record|cut|track)\w*\b[^.;]{0,60}?\b(?:again|anew|afresh)\b|\bnew (?:recording|version)s? of\b|"
+    r"\b(?:my|our|own|artist[’']?s) version\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ def facts_of(session: Session, plan: Plan) -> list[Fact]:
 
 def conflicts_of(session: Session, plan: Plan, steps: Sequence[PlanStep]) -> list[PlanConflict]:
     """Every clause that the plan breaks, in the order of the documents."""
-    return conflicts(facts_of(session, plan), plan.target_date, steps)
+    return conflicts(facts_of(session, plan), plan.target_date, steps, f"{plan.title}\n{plan.goal}")
 
 
 def open_questions(session: Session, plan: Plan, steps: Sequence[PlanStep]) -> list[str]:
@@ -90,19 +100,24 @@ def open_questions(session: Session, plan: Plan, steps: Sequence[PlanStep]) -> l
             found.append(f"“{fact.title}”, page {fact.page}, gives an option: find out when its time begins and ends.")
         if fact.kind == "exclusivity" and not _scopes(fact):
             found.append(f"“{fact.title}”, page {fact.page}, is exclusive: find out whether this plan needs consent.")
-        if fact.kind in ("delivery_lead_time", "approval_period") and fact.days is None:
+        if fact.kind in ("delivery_lead_time", "release_commitment", "approval_period") and fact.days is None:
             found.append(
                 f"“{fact.title}”, page {fact.page}, speaks of a time limit without naming days: ask how long it is."
             )
     return list(dict.fromkeys(found))
 
 
-def conflicts(facts: Sequence[Fact], target: date, steps: Sequence[PlanStep]) -> list[PlanConflict]:
-    """What `facts` say against steps that are still to be done."""
+def conflicts(facts: Sequence[Fact], target: date, steps: Sequence[PlanStep], goal: str = "") -> list[PlanConflict]:
+    """What `facts` say against steps that are still to be done, and against what the plan is for."""
     waiting = [step for step in steps if step.status not in (DONE, DROPPED)]
     found = []
     for fact in facts:
-        found += _RULES[fact.kind](fact, target, waiting)
+        if fact.kind == "release_commitment":
+            found += _release(fact, [step for step in steps if step.status != DROPPED])
+        elif fact.kind == "re_recording":
+            found += _anew(fact, waiting, goal)
+        else:
+            found += _RULES[fact.kind](fact, target, waiting)
     return found
 
 
@@ -119,6 +134,51 @@ def _delivery(fact: Fact, target: date, steps: Sequence[PlanStep]) -> list[PlanC
         )
         for step in steps
         if "delivery" in _marks(step) and step.due > needed
+    ]
+
+
+def _release(fact: Fact, steps: Sequence[PlanStep]) -> list[PlanConflict]:
+    """A release that is to follow so many days after delivery: what is delivered too early is out too late."""
+    releases, deliveries = ([step for step in steps if mark in _marks(step)] for mark in ("release", "delivery"))
+    if fact.days is None or not releases or not deliveries:
+        return []
+    release, last = (max(some, key=lambda step: step.due) for some in (releases, deliveries))
+    if release.status == DONE:
+        return []
+    done = last.status == DONE
+    delivered = last.done_at.date() if done and last.done_at else last.due
+    by = delivered + timedelta(days=fact.days)
+    if release.due <= by:
+        return []
+    needed = by if done else release.due - timedelta(days=fact.days)
+    mend = (
+        "ask for a date in writing"
+        if done
+        else f"deliver no earlier than {_day(needed)}, or agree on another day in writing"
+    )
+    text = (
+        f"“{fact.title}” has the release follow within {_days(fact.days)} of delivery: with delivery on {_day(delivered)} that "
+        f"is {_day(by)}, and the plan releases on {_day(release.due)}. Keep to it, or {mend}."
+    )
+    return [fact.against(release if done else last, text, needed)]
+
+
+def _anew(fact: Fact, steps: Sequence[PlanStep], goal: str) -> list[PlanConflict]:
+    """What a plan records anew while a contract forbids it; where no step says so but the goal does, its release."""
+    said = [step for step in steps if ANEW.search(step.title)]
+    if not said and ANEW.search(goal):
+        said = [step for step in steps if "release" in _marks(step)][-1:]
+    length = f" for {_days(fact.days)}" if fact.days else ""
+    until = f"until {_day(fact.until)}" if fact.until else f"{length}, and no day was read on which that ends".lstrip()
+    return [
+        fact.against(
+            step,
+            f"“{fact.title}” forbids to record its songs anew {until}; “{step.title}” is planned for {_day(step.due)}. Look "
+            "whether the song is one of them, and ask the other side for written consent.",
+            fact.until + timedelta(days=1) if fact.until else None,
+        )
+        for step in said
+        if fact.until is None or step.due <= fact.until
     ]
 
 

@@ -135,6 +135,24 @@ def test_what_only_points_to_a_clause_is_none(text: str) -> None:
     assert not [clause.name for clause in find_clauses([(1, text)]) if clause.found]
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "there"),
+    [
+        ("No advance is payable under this Agreement.", "advance", False),
+        ("Post-Term Commission: after the Term the Manager is entitled to 20% of gross income.", "royalty", False),
+        ("Post-Term Commission: after the Term the Manager is entitled to 20% of gross income.", "sunset", True),
+        ("Artist shall not re-record a song for any other label until two years after the end.", "exclusivity", False),
+        ("The Term is two years commencing as of the date hereof, and shall automatically be extended for a year.", "options", True),
+        ("10. German law applies. Place of jurisdiction is Kiel.", "governing_law", True),
+        ("Mandatory local law applies to consumers.", "governing_law", False),
+        ("6. Cancellation. If the Promoter cancels less than 30 days before the concert the guarantee is due.", "termination", True),
+        ("Writer assigns to Publisher half of the copyrights in the songs throughout the world.", "territory", True),
+    ],
+)  # fmt: skip
+def test_words_that_only_look_like_a_clause_and_clauses_in_other_words(text: str, name: str, there: bool) -> None:
+    assert by_name([(1, text)])[name].found is there
+
+
 def test_nothing_to_read() -> None:
     for pages in ([], [(1, "")], [(1, " \n\n ")]):
         clauses = find_clauses(pages)

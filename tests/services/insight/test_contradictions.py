@@ -59,3 +59,17 @@ def test_split_sheets_of_one_song() -> None:
     assert {found.name for found in contradictions(one, [other])} == {"First Writer", "Second Writer"}
     elsewhere = paper(SHEET.format(song="Winter Sea", one=60, other=40), "Night Bus, sheet of May")
     assert not same_deal(one, elsewhere)
+
+
+def test_what_is_superseded_itself_contradicts_nothing() -> None:
+    assert contradictions(paper(MANAGEMENT, standing="superseded"), [paper(OTHER, "Deal, draft")]) == []
+
+
+def test_another_form_of_a_firms_name_is_the_same_firm() -> None:
+    other = OTHER.replace("Harbour Management Ltd,", "Harbour Management Limited,")
+    assert "Commission" in {one.name for one in contradictions(paper(MANAGEMENT), [paper(other)])}
+
+
+def test_the_world_without_a_country_is_not_the_world() -> None:
+    found = contradictions(paper(MANAGEMENT), [paper(MANAGEMENT.replace("the world", "the world except Canada"))])
+    assert [one.name for one in found] == ["Territory"]

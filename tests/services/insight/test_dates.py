@@ -78,6 +78,21 @@ def test_an_end_that_does_not_fit_the_term_is_told() -> None:
          "Sell-off period ends", "2027-12-30"),
         ("This agreement is effective as of 1 July 2027.", STARTS, "2027-07-01"),
         ("Notice is given 30 days before 31 December 2027.", NOTICE, "2027-12-01"),
+        ("Date of performance: Saturday 14 March 2026", "Concert", "2026-03-14"),
+        ("Contract date: 3 October 2025", AGREED, "2025-10-03"),
+        ("Dated: 22 August 2025", AGREED, "2025-08-22"),
+        ("Date: 22 August 2025", "Date", "2025-08-22"),
+        ("The masters are delivered by 30 September 2025. Company has 10 days after delivery to accept them.",
+         "Last day to accept or object", "2025-10-10"),
+        ("The masters are delivered by 30 September 2025. They are released within 12 months of delivery.", "Release due",
+         "2026-09-30"),
+        ("The masters are delivered by 30 September 2025. If nothing comes out within 12 months of delivery, the rights revert.",
+         "Rights come back", "2026-09-30"),
+        ("The term ends on 31 August 2027. It is cancelled 60 days before the end of the running period.", NOTICE, "2027-07-02"),
+        ("The term ends on 31 August 2027. The option is exercised by written notice within 30 days after the end of the term.",
+         OPTION, "2027-09-30"),
+        ("The term ends on 31 August 2027. No song that was delivered is re-recorded until two years after the end of the term.",
+         "Re-recording allowed", "2029-08-31"),
     ],
 )  # fmt: skip
 def test_what_a_date_is_for(text: str, label: str, day: str) -> None:
@@ -106,6 +121,15 @@ def test_a_rule_without_a_day_to_count_from_is_told_as_that() -> None:
     assert days("Delivery is due 28 days before the release.") == {
         ("Delivery due", "28 days before the release; the document names no such day")
     }
+
+
+def test_a_row_of_a_form_tells_nothing_of_its_neighbours() -> None:
+    text = "Date of agreement 1 March 2026\nPayment Within 30 days of signature\nOptions\nOut of context: 100 euros"
+    assert {one.label for one in find_dates(pages(text)).dates if one.rule} == {"Payment due"}
+
+
+def test_a_date_beside_a_signature_on_a_later_page_is_no_agreements() -> None:
+    assert told("Many words.", "Dated: 22 August 2025")["Signed"].day == date(2025, 8, 22)
 
 
 def test_business_days_are_not_reckoned() -> None:

@@ -53,6 +53,20 @@ def test_every_quote_is_an_exact_part_of_its_page_and_holds_the_value() -> None:
         ("The rights are granted throughout the world.", ("territory", "Territory", "throughout the world")),
         ("Producer: Night Ferry Studio\nFee: 300 euros", ("party", "Producer", "Night Ferry Studio")),
         ("**Artist:** Night Ferry\n", ("party", "Artist", "Night Ferry")),
+        ('Made between Acme, Inc., 5 Any Street ("Company"), and the individual p/k/a "Night Ferry", residing at 9 Elm Street '
+         '("Artist").', ("party", "Artist", "Night Ferry")),
+        ('PARTIES\n(1) ACME LIMITED, registered in England (the "Manager"); and\n(2) NIGHT FERRY of 4 Mill Lane ("you" or the '
+         '"Artist").', ("party", "Artist", "NIGHT FERRY")),
+        ('PARTIES\n(1) ACME LIMITED, registered in England (the "Manager"); and\n(2) NIGHT FERRY of 4 Mill Lane ("you" or the '
+         '"Artist").', ("party", "Manager", "ACME LIMITED")),
+        ('Made between NIGHT FERRY MUSIC, a division of Harbour, Inc. ("Publisher") and others.',
+         ("party", "Publisher", "NIGHT FERRY MUSIC")),
+        ("Company pays, as a non-returnable advance, the sum of $15,000.", ("money", "Advance", "$15,000")),
+        ("5. Advances. Upon execution, $20,000.", ("money", "Advance", "$20,000")),
+        ("We retain 15 percent of net receipts.", ("rate", "Distribution fee", "15 percent")),
+        ("A fee of 500 euros plus VAT versus 70 % of net door receipts.", ("rate", "Share of receipts", "70 %")),
+        ("An undivided 50% interest in the copyrights is assigned.", ("rate", "Publishing share", "50%")),
+        ("An administration fee of 15% of gross receipts is kept.", ("rate", "Administration fee", "15%")),
     ],
 )  # fmt: skip
 def test_what_figures_and_names_are(text: str, fact: tuple[str, str, str]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from app.config import SAMPLES_DIR
-from app.services.insight.kinds import CONTRACTS, GUIDE, KINDS, LABELS, kind_of
+from app.services.insight.kinds import CONTRACTS, GUIDE, KINDS, LABELS, DocumentKind, ids_of, kind_of
 from tests.services.insight.texts import MANAGEMENT, pages
 
 
@@ -31,6 +32,13 @@ from tests.services.insight.texts import MANAGEMENT, pages
         ("News", "FOR IMMEDIATE RELEASE\nThe band announces an album.", "press_release"),
         ("EPK 2026", "Photos and reviews.", "press_kit"),
         ("Stage", "Technical rider: two DI boxes, four monitors.", "rider"),
+        ("Deal", "ADMINISTRATION AGREEMENT\n\nWHEREAS the parties hereto agree, this Agreement has a governing law, terminates "
+         "and indemnifies each party hereby.", "publishing"),
+        ("Deal", "CONTENT LICENSING AGREEMENT\n\nThe purpose of this content distribution agreement is this. Whereas the parties "
+         "hereto agree, this Agreement has a governing law and terminates.", "contract"),
+        ("Deal", "PRODUCER DECLARATION / SHORT FORM\n\nThe producer makes a master.", "producer"),
+        ("Our song", "Dear all,\nthis is our split letter. First Writer will own 60 % of it. Kind regards", "split_sheet"),
+        ("Mail", "Dear all, this letter is about Tuesday.", "letter"),
         ("Thoughts", "Call them on Tuesday.", "other"),
     ],
 )  # fmt: skip
@@ -57,3 +65,14 @@ def test_the_industrys_pages_are_guides_whatever_they_speak_of() -> None:
 def test_every_kind_has_a_label_that_fits_its_column() -> None:
     assert {kind.id for kind in KINDS} | CONTRACTS <= set(LABELS)
     assert all(len(name) <= 30 for name in LABELS)
+
+
+def test_a_list_can_be_asked_for_every_kind() -> None:
+    assert set(get_args(DocumentKind)) == set(LABELS)
+    assert ids_of("contract") == CONTRACTS
+    assert ids_of("bio") == {"bio"}
+
+
+@pytest.mark.parametrize(("title", "text"), [("Songs", "One | two"), ("Management agreement", MANAGEMENT)])
+def test_a_table_is_no_contract(title: str, text: str) -> None:
+    assert kind_of(title, ".xlsx", "personal", pages(text)) == "table"

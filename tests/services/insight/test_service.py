@@ -6,6 +6,7 @@ import io
 import uuid
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -166,6 +167,30 @@ def test_two_documents_about_one_deal_that_disagree_are_named_in_both(desk: Desk
     assert desk.insight(one).warnings == []
 
 
+def test_a_list_tells_which_documents_disagree_until_they_do_not(desk: Desk) -> None:
+    one, other = desk.add(title="Deal signed"), desk.add(MANAGEMENT.replace("20 %", "18 %"), "Deal draft")
+    desk.add("Letter\n\nDear all, thank you.", "Letter")
+
+    def told() -> dict[str, tuple[int, list[tuple[str, str]]]]:
+        listed = [found for found in desk.services.documents.list(desk.me, kb="personal").items if found.insight]
+        assert listed == [desk.services.documents.get(desk.me, found.id) for found in listed]
+        return {
+            found.id: (found.insight.warnings, [(at.document_id, at.title) for at in found.insight.disagrees_with])
+            for found in listed
+            if found.insight and found.insight.kind == "management"
+        }
+
+    assert told() == {one: (1, [(other, "Deal draft")]), other: (1, [(one, "Deal signed")])}
+    changed = desk.services.documents.update(desk.me, other, standing="superseded")
+    assert changed.insight is not None
+    assert changed.insight.disagrees_with == []
+    assert told() == {one: (0, []), other: (0, [])}
+    desk.services.documents.update(desk.me, other, standing="draft", title="Deal")
+    assert told()[one] == (1, [(other, "Deal")])
+    desk.services.documents.delete(desk.me, other)
+    assert told() == {one: (0, [])}
+
+
 def test_documents_of_different_artists_and_owners_are_not_compared(desk: Desk) -> None:
     artists = [desk.services.artists.create(desk.me, name).id for name in ("Night Ferry", "Paper Kite")]
     stranger = desk.services.users.add(f"{uuid.uuid4().hex}@example.com", "three chords and the truth")
@@ -173,8 +198,43 @@ def test_documents_of_different_artists_and_owners_are_not_compared(desk: Desk) 
     desk.add(MANAGEMENT.replace("20 %", "18 %"), artist_id=artists[1])
     theirs = replace(desk, me=local_operator(stranger.id)).add(MANAGEMENT.replace("20 %", "17 %"))
     assert desk.insight(mine).warnings == []
+    for_all = desk.add(MANAGEMENT.replace("20 %", "16 %"))
+    assert [one.other.document_id for one in desk.insight(mine).warnings if one.other] == [for_all]
+    assert len(desk.insight(for_all).warnings) == 2, "with either artist's"
+    listed = {one.id: one.insight for one in desk.services.documents.list(desk.me, kb="personal").items}
+    brief = listed[mine]
+    assert brief is not None
+    assert [one.document_id for one in brief.disagrees_with] == [for_all]
     with pytest.raises(NotFound):
         desk.insight(theirs)
+
+
+def test_documents_are_listed_by_what_they_were_read_as(desk: Desk) -> None:
+    stranger = desk.services.users.add(f"{uuid.uuid4().hex}@example.com", "three chords and the truth")
+    replace(desk, me=local_operator(stranger.id)).add(title="Theirs")
+    deals = [desk.add(title=f"Deal {number}") for number in (1, 2, 3)]
+    sheet = desk.add("Split sheet\nSong: Night Bus\nFirst Writer: 60 %\nSecond Writer: 40 %", "Night Bus")
+    other = desk.add("Call them on Tuesday.", "Deal with it")
+    desk.services.documents.note(desk.me, "Deal 4", MANAGEMENT)  # not read yet
+
+    def listed(**asked: Any) -> list[str]:
+        return [one.id for one in desk.services.documents.list(desk.me, kb="personal", **asked).items]
+
+    assert listed(document_kind="management") == deals[::-1]
+    assert listed(document_kind="contract") == deals[::-1], "agreements of every kind"
+    assert (listed(document_kind="split_sheet"), listed(document_kind="other")) == ([sheet], [other])
+    assert listed(document_kind="recording") == []
+    assert listed(document_kind="management", q="deal 2") == [deals[1]]
+    first = desk.services.documents.list(desk.me, kb="personal", document_kind="contract", limit=2)
+    assert [one.id for one in first.items] == [deals[2], deals[1]]
+    assert listed(document_kind="contract", after=first.next) == [deals[0]]
+    desk.services.documents.replace(
+        desk.me, deals[0], filename="Deal 1.txt", source=io.BytesIO(b"Set list\n\nOne song.")
+    )
+    assert deals[0] in listed(document_kind="contract"), "the version before answers until then"
+    desk.work()
+    assert deals[0] not in listed(document_kind="contract")
+    assert listed(document_kind="set_list") == [deals[0]]
 
 
 def test_dates_go_with_the_documents_artist(desk: Desk) -> None:

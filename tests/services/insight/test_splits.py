@@ -85,6 +85,17 @@ def test_shares_in_sentences() -> None:
     assert "90 %" in warnings(text)["shares"]
 
 
+def test_shares_in_the_words_of_a_letter() -> None:
+    text = (
+        'This is about our song "Night Bus".\nFirst Writer wrote the lyrics and will own forty percent (40%) of the composition. '
+        "Second Writer shall own 30% of it.\nThe master is owned one hundred percent (100%) by Third Writer.\n"
+        "First Writer (signed 14 May 2025)\nSecond Writer ____________\n"
+    )
+    assert shares(text) == [("First Writer", "40 %"), ("Second Writer", "30 %")]
+    assert [one.value for one in find_splits(pages(text)).facts if one.kind == "song"] == ["Night Bus"]
+    assert warnings(text)["unsigned"].startswith("No signature of Second Writer was found.")
+
+
 @pytest.mark.parametrize("text", ["", "Total: 100 %", "Split sheet for a song", "Name | Share\n|---|---|\n"])
 def test_where_no_share_is_named_nothing_is_said(text: str) -> None:
     assert (shares(text), warnings(text)) == ([], {})

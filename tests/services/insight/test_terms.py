@@ -60,6 +60,18 @@ LIMITS = [
      ("sunset_period", 1464, "4 years after the end")),
     ("Sunset | 15% for 12 months, 7.5% for a further 12 months",
      ("sunset_period", 744, "24 months after the end")),
+    ("11. Re-recording. The Artist shall not re-record any song until the later of (i) five (5) years after delivery and (ii) two (2)"
+     " years after the end of the term.", ("re_recording", 1830, "not for 5 years")),
+    ("Administrator shall account to Owner within 45 days after each calendar quarter.",
+     ("statement_period", 45, "45 days after each period")),
+    ("7. Statements. Within sixty (60) days following each June 30 and December 31.",
+     ("statement_period", 60, "60 days after each period")),
+    ("After the Term the Manager shall be entitled to a commission of 20% for a period of five (5) years, and to 10% for a further "
+     "period of five (5) years.", ("sunset_period", 3660, "10 years after the end")),
+    ("Artist may audit Company's books upon thirty\n(30) days' prior written notice.",
+     ("audit_notice", 30, "30 days’ notice")),
+    ("The Artist shall not perform within 80 km of the venue for 30 days before the performance for any other promoter.",
+     ("exclusivity", None, "within 80 km of the venue for 30 days before the performance for any other promoter")),
     ("The Artist shall account within 90 days of each 30 June and 31 December.",
      ("statement_period", 90, "90 days after each period")),
 ]  # fmt: skip
@@ -92,6 +104,11 @@ def test_what_both_must_agree_on_is_no_option() -> None:
     assert told("The parties may agree in writing to extend the agreement for successive one-year periods.") == []
 
 
+def test_what_renews_by_itself_is_no_option() -> None:
+    text = "This Agreement runs for a year and then renews for another year unless one of us cancels it 60 days before its end."
+    assert "option_window" not in {kind for kind, _, _ in told(text)}
+
+
 def test_an_option_without_a_number_of_days_is_told_as_open() -> None:
     text = "The Company has two irrevocable options to extend the term for further periods."
     assert told(text) == [("option_window", None, "no time limit read")]
@@ -111,6 +128,23 @@ def test_exclusivity_ends_when_the_clause_the_agreement_or_the_caller_says() -> 
     assert until(longer) == ["2026-12-31", "2027-06-30"]
     assert until(bare) == [None]
     assert until(bare, date(2030, 6, 30)) == ["2030-06-30"]
+
+
+@pytest.mark.parametrize(
+    ("words", "until"),
+    [
+        ("for a period of five years after the end of the term", "2031-12-31"),
+        ("for two (2) years following the expiration or termination of this Agreement", "2028-12-31"),
+        ("during the term and for three years thereafter", "2029-12-31"),
+        ("for five years after delivery", None),
+        ("until the later of: for five years after release, or for two years after the end of the term", None),
+    ],
+)
+def test_a_ban_on_recording_anew_ends_when_its_words_count_from_the_end(words: str, until: str | None) -> None:
+    text = f"The Artist shall not re-record any of the songs {words}."
+    found = contract_terms([(1, text)], date(2026, 12, 31))
+    assert {fact["until"] for fact in found if fact["kind"] == "re_recording"} == {until}
+    assert {fact["until"] for fact in contract_terms([(1, text)])} == {None}, "nobody knows when it ends"
 
 
 def test_the_sample_contract() -> None:

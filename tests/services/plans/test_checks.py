@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -102,6 +102,55 @@ def test_the_kind_of_paper_decides_before_the_words_of_its_clause() -> None:
     words = "sole and exclusive manager throughout the record industry"
     assert named([fact("exclusivity", words, contract="management")]) == {}
     assert set(named([fact("exclusivity", "in the music business", contract="recording")])) == {"release"}
+
+
+@pytest.mark.parametrize(("days", "broken"), [(43, False), (42, False), (41, True), (None, False)])
+def test_a_release_that_is_to_follow_delivery(days: int | None, broken: bool) -> None:
+    found = named([fact("release_commitment", days=days)])
+    assert set(found) == ({"deliver"} if broken else set())
+    if broken:
+        assert found["deliver"].needed == TARGET - timedelta(days=41)
+        assert (found["deliver"].page, found["deliver"].quote) == (3, "The clause.")
+        assert (
+            "within 41 days of delivery: with delivery on 5 March 2027 that is 15 April 2027" in found["deliver"].text
+        )
+    assert named([fact("release_commitment", days=30)], "artist_development_12_months") == {}, "it delivers nothing"
+
+
+def test_what_was_delivered_counts_from_its_day_and_moves_the_release() -> None:
+    made = steps()
+    deliver, release = (next(step for step in made if step.key == key) for key in ("deliver", "release"))
+    deliver.status, deliver.done_at = DONE, datetime(2027, 3, 10, 9, tzinfo=UTC)
+    assert conflicts([fact("release_commitment", days=37)], TARGET, made) == []
+    [one] = conflicts([fact("release_commitment", days=36)], TARGET, made)
+    assert (one.step_id, one.needed) == (release.id, TARGET - timedelta(days=1))
+    release.status = DONE
+    assert conflicts([fact("release_commitment", days=1)], TARGET, made) == [], "it is out"
+
+
+@pytest.mark.parametrize(
+    ("goal", "title", "keys"),
+    [
+        ("Release the next single", "Approve the final master", set()),
+        ("Re-record our first album", "Approve the final master", {"release"}),
+        ("Release the next single", "Record the old songs again", {"master"}),
+        ("Release the next single", "Track a new version of the single", {"master"}),
+        ("Keep a record of who answered", "Record the guitars", set()),
+    ],
+)
+@pytest.mark.parametrize(("until", "binds"), [(None, True), (date(2027, 4, 16), True), (date(2020, 1, 1), False)])
+def test_songs_that_may_not_be_recorded_anew(
+    goal: str, title: str, keys: set[str], until: date | None, binds: bool
+) -> None:
+    made = steps()
+    next(step for step in made if step.key == "master").title = title
+    found = conflicts([fact("re_recording", days=1830, until=until)], TARGET, made, goal)
+    named = {step.key for step in made for one in found if one.step_id == step.id}
+    assert named == (keys if binds else set())
+    if named:
+        assert (found[0].page, found[0].quote) == (3, "The clause.")
+        assert ("until 16 April 2027" if until else "for 1830 days, and no day was read") in found[0].text
+        assert found[0].needed == (date(2027, 4, 17) if until else None)
 
 
 def test_a_draft_is_called_a_draft() -> None:
