@@ -31,9 +31,10 @@ HEAD = """<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <meta http-equiv="x-dns-prefetch-control" content="off">"""
 
 STYLES = (
-    "style.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "library.css", "viewer.css",
-    "insight.css", "dashboard.css", "admin.css", "models.css", "people.css", "roles.css", "plans.css", "writing.css",
-    "analytics.css", "exports.css",
+    "style.css", "parts.css", "header.css", "chat.css", "rows.css", "side.css", "composer.css", "documents.css", "forms.css",
+    "library.css", "viewer.css", "insight.css", "dashboard.css", "admin.css", "models.css", "fields.css", "people.css",
+    "welcome.css", "roles.css", "plans.css", "plan.css", "steps.css", "deadlines.css", "chat_plans.css", "writing.css",
+    "draft.css", "analytics.css", "growth.css", "goals.css", "exports.css",
 )  # fmt: skip
 # Each stands on the ones before it. The last one tells the components, which may have started earlier, that all are there.
 SCRIPTS = (
