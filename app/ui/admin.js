@@ -1,6 +1,6 @@
 // The admin page: forms that ask for a list, lists with pages and buttons, and what changes an account (REST, same session).
 (() => {
-  const API = "/api/admin/users";
+  const LOST = "The server did not answer; try again.";
 
   const values = (form) => Object.fromEntries(new FormData(form));
 
@@ -11,11 +11,9 @@
   };
 
   const send = async (path, method, body) => {
-    const request = { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) };
-    const answer = await fetch(API + path, request).catch(() => null);
-    const told = await answer?.json().catch(() => null);
-    refused(answer?.ok ? "" : (told?.detail ?? "The server did not answer; try again."));
-    return answer?.ok ? told : null;
+    const { ok, body: told, sentence } = await window.aim.exchange(`/admin/users${path}`, { method, json: body ?? {}, lost: LOST });
+    refused(sentence);
+    return ok ? told : null;
   };
 
   // A password made by the server: told here once, kept nowhere.

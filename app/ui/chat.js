@@ -131,20 +131,13 @@
     button.dataset.timer = setTimeout(() => (button.textContent = before), COPIED_MS);
   };
 
-  const call = async (path, method, body) => {
-    const request = { method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body) };
-    const answer = await fetch(path, request).catch(() => null);
-    if (answer?.status === 401) window.aim.toSignIn();
-    const found = answer?.status === 204 ? {} : await answer?.json().catch(() => null);
-    if (!answer?.ok) throw found?.detail ?? "The server did not answer; try again.";
-    return found;
-  };
+  const call = (path, method, json) => window.aim.api(path, { method, json, lost: "The server did not answer; try again." });
 
   const rated = async (button, rating, reason) => {
     try {
-      await call(`/api/messages/${messageOf(button)}/feedback`, "POST", { rating, reason: reason || null });
-    } catch (sentence) {
-      return told(button, String(sentence));
+      await call(`/messages/${messageOf(button)}/feedback`, "POST", { rating, reason: reason || null });
+    } catch (error) {
+      return told(button, error.message);
     }
     for (const one of button.closest(".actions").querySelectorAll(".up, .down")) mark(one, one === button);
     told(button, "Thank you");
@@ -201,14 +194,14 @@
     const inside = document.createElement("div");
     inside.className = "versions";
     try {
-      for (const one of (await call(`/api/messages/${messageOf(button)}/earlier`, "GET")).items) {
+      for (const one of (await call(`/messages/${messageOf(button)}/earlier`, "GET")).items) {
         const part = document.createElement("p");
         part.className = one.role;
         part.textContent = one.text.replace(/\*\*|__|`|^#+ /gm, "");
         inside.append(part);
       }
-    } catch (sentence) {
-      inside.textContent = String(sentence);
+    } catch (error) {
+      inside.textContent = error.message;
     }
     await asked("What stood here before", inside);
   };

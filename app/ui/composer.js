@@ -89,7 +89,7 @@
     draw();
     element.addEventListener("change", async (event) => {
       if (event.target !== select() || !page.conversation) return;
-      await call(`/api/conversations/${encodeURIComponent(page.conversation)}`, "PATCH", { artist_id: artist() }).catch(say);
+      await call(`/conversations/${encodeURIComponent(page.conversation)}`, "PATCH", { artist_id: artist() }).catch((error) => say(error.message));
     });
     element.addEventListener("click", (event) => {
       const act = { add, note, limit }[event.target.closest("button[data-action]")?.dataset.action];
@@ -129,16 +129,16 @@
     try {
       const body = { title: found.get("title"), text: found.get("text") };
       if (artist()) body.artist_id = artist();
-      let kept = await window.aim.call("/api/documents/notes", "POST", body);
+      let kept = await window.aim.call("/documents/notes", "POST", body);
       show("going", "Saved. It can be asked about in a moment.");
       told();
       while (!["ready", "failed"].includes(kept.status)) {
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-        kept = await window.aim.call(`/api/documents/${encodeURIComponent(kept.id)}`, "GET");
+        kept = await window.aim.call(`/documents/${encodeURIComponent(kept.id)}`, "GET");
       }
       show(kept.status, kept.status === "ready" ? "Ready" : kept.reason || "This note could not be read.");
-    } catch (sentence) {
-      show("failed", String(sentence));
+    } catch (error) {
+      show("failed", error.message);
     }
   };
 
@@ -146,7 +146,7 @@
     const found = [];
     let after = "";
     do {
-      const page = await window.aim.call(`/api/documents?kb=${kb}&limit=200${after && `&after=${encodeURIComponent(after)}`}`, "GET");
+      const page = await window.aim.call(`/documents?kb=${kb}&limit=200${after && `&after=${encodeURIComponent(after)}`}`, "GET");
       found.push(...page.items.filter((one) => one.answers && (!artist() || !one.artist_id || one.artist_id === artist())));
       after = page.next;
     } while (after && found.length < LISTED);
@@ -182,8 +182,8 @@
       }
       place.replaceChildren(...groups);
       if (!groups.length) place.innerHTML = '<p class="rules">There is no document to ask yet. Add one first.</p>';
-    } catch (sentence) {
-      place.textContent = String(sentence);
+    } catch (error) {
+      place.textContent = error.message;
     }
     inside.querySelector("[type=search]").addEventListener("input", (event) => {
       const wanted = event.target.value.trim().toLowerCase();

@@ -1,19 +1,11 @@
 // The language model on the admin page: shows the present choice, tests and saves. The key is sent, and never comes back.
 (() => {
-  const ADDRESS = "/api/admin/models";
   const NO_ANSWER = "The server did not answer; try again.";
 
   const number = (value) => value.toLocaleString("en", { maximumFractionDigits: 0 });
   const money = (value, currency) => `${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })} ${currency}`;
 
-  const asked = async (method, path, body) => {
-    const request = { method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body) };
-    const answer = await fetch(ADDRESS + path, request).catch(() => null);
-    if (answer?.status === 401) window.aim.toSignIn();
-    const told = await answer?.json().catch(() => null);
-    if (!answer?.ok) throw new Error(told?.detail ?? NO_ANSWER);
-    return told;
-  };
+  const asked = (method, path, json) => window.aim.api(`/admin/models${path}`, { method, json, lost: NO_ANSWER });
 
   const models = (element) => {
     const panel = element.querySelector(".models");

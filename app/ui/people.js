@@ -1,25 +1,10 @@
-// What the pages about people share: the REST API with the session cookie, elements without markup, words beside a field.
+// What the pages about people share: questions to the server whose answers are told beside a field, buttons, days in words.
 (() => {
+  const { exchange, make } = window.aim;
   const LOST = "The server did not answer; check the connection and try again.";
 
   // Resolves with {ok, status, body, sentence}; the sentence is empty where it went well.
-  const api = async (method, path, body) => {
-    const request = { method, headers: body === undefined ? {} : { "Content-Type": "application/json" } };
-    if (body !== undefined) request.body = JSON.stringify(body);
-    const answer = await fetch(`/api${path}`, request).catch(() => null);
-    if (!answer) return { ok: false, status: 0, body: null, sentence: LOST };
-    if (answer.status === 401) window.aim.forget();
-    const told = await answer.json().catch(() => null);
-    return { ok: answer.ok, status: answer.status, body: told, sentence: answer.ok ? "" : (told?.detail ?? LOST) };
-  };
-
-  // make("button", {type: "button", class: "plain"}, "Rename"): text stays text.
-  const make = (tag, attributes = {}, ...children) => {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) if (value !== null && value !== false) made.setAttribute(name, value);
-    made.append(...children.filter((child) => child !== null && child !== ""));
-    return made;
-  };
+  const api = (method, path, json) => exchange(path, { method, json, lost: LOST });
 
   const button = (word, about, act, look = "plain") => {
     const made = make("button", { type: "button", class: look, "aria-label": about ? `${word} ${about}` : null }, word);

@@ -1,23 +1,35 @@
-// The REST API with the session cookie, for every page: an answer, or an Error whose message is the sentence to show.
+// The REST API with the session cookie, for every page, and elements made without markup. Nothing else here asks the server
+// for JSON.
 (() => {
   const SILENT = "The server does not answer; check the connection and try again.";
   const UNKNOWN = "That did not work; try again. If it stays, reload the page.";
 
-  const refused = (status, text) => {
-    let sentence = status ? UNKNOWN : SILENT;
+  // Null where it is not ours: a proxy's page.
+  const read = (text) => {
     try {
-      sentence = JSON.parse(text).detail || sentence;
-    } catch {} // not ours: a proxy's page
-    return Object.assign(new Error(sentence), { status });
+      return JSON.parse(text);
+    } catch {
+      return null;
+    }
   };
 
-  // `json` becomes the body; everything else is for fetch. `error.status` is 0 where no answer came.
-  const api = async (path, { json, ...options } = {}) => {
+  // What came: {ok, status, body, sentence}, the status 0 where nothing came, the sentence empty where it went well. `json`
+  // becomes the body, `lost` is said in place of our own words where the server told none; everything else is for fetch.
+  const exchange = async (path, { json, lost, ...options } = {}) => {
     if (json !== undefined) Object.assign(options, { headers: { "Content-Type": "application/json" }, body: JSON.stringify(json) });
     const answer = await fetch(`/api${path}`, options).catch(() => null);
-    const text = (await answer?.text().catch(() => "")) ?? "";
-    if (!answer?.ok) throw refused(answer?.status ?? 0, text);
-    return text ? JSON.parse(text) : null;
+    if (answer?.status === 401) window.aim.forget();
+    const body = read((await answer?.text().catch(() => "")) ?? "");
+    const status = answer?.status ?? 0;
+    const sentence = answer?.ok ? "" : body?.detail || (lost ?? (status ? UNKNOWN : SILENT));
+    return { ok: Boolean(answer?.ok), status, body, sentence };
+  };
+
+  // The body alone, or an Error whose message is the sentence to show; `error.status` is 0 where no answer came.
+  const api = async (path, options) => {
+    const { ok, status, body, sentence } = await exchange(path, options);
+    if (!ok) throw Object.assign(new Error(sentence), { status });
+    return body;
   };
 
   // A form with a file; `progress(sent, all)` in bytes while it goes up, which fetch cannot tell.
@@ -29,9 +41,9 @@
       request.onload = () => {
         if (request.status === 401) window.aim.toSignIn();
         if (request.status < 300) resolve(JSON.parse(request.responseText));
-        else reject(refused(request.status, request.responseText));
+        else reject(Object.assign(new Error(read(request.responseText)?.detail || UNKNOWN), { status: request.status }));
       };
-      request.onerror = () => reject(refused(0, ""));
+      request.onerror = () => reject(Object.assign(new Error(SILENT), { status: 0 }));
       request.send(form);
     });
 
@@ -54,14 +66,15 @@
     return roster;
   };
 
-  // An element; attributes that are functions listen, `true` and `false` set and leave out.
+  // make("button", { type: "button", class: "plain", click }, "Rename"): text stays text. Functions listen; `true` sets an
+  // attribute; `false`, null and undefined leave it out, as null and "" do children.
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
       if (typeof value === "function") element.addEventListener(name, value);
-      else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+      else if (value !== false && value !== undefined && value !== null) element.setAttribute(name, value === true ? "" : value);
     }
-    element.append(...children.filter((child) => child !== null));
+    element.append(...children.filter((child) => child !== null && child !== ""));
     return element;
   };
 
@@ -78,5 +91,5 @@
 
   const count = (number, noun) => `${String(number).replace(/\B(?=(\d{3})+$)/g, " ")} ${noun}${number === 1 ? "" : "s"}`;
 
-  Object.assign(window.aim, { api, send, artists, make, options, size, count });
+  Object.assign(window.aim, { exchange, api, send, artists, make, options, size, count });
 })();

@@ -19,13 +19,13 @@
       inside.querySelector("input").value = title;
       const form = await asked("Rename the conversation", inside, "Rename");
       if (!form) return;
-      await call(`/api/conversations/${encodeURIComponent(id)}`, "PATCH", { title: new FormData(form).get("title") });
+      await call(`/conversations/${encodeURIComponent(id)}`, "PATCH", { title: new FormData(form).get("title") });
       trigger("submit");
     };
 
     const remove = async ({ id, title }) => {
       if (!(await confirmed(`Delete “${title}” and its answers for good?`, "Delete"))) return;
-      await call(`/api/conversations/${encodeURIComponent(id)}`, "DELETE");
+      await call(`/conversations/${encodeURIComponent(id)}`, "DELETE");
       open(null);
       trigger("click");
     };
@@ -49,11 +49,11 @@
       if (!button) return;
       try {
         await acts[button.dataset.action](button.dataset);
-      } catch (sentence) {
+      } catch (error) {
         const line = document.createElement("p");
         line.className = "refused";
         line.setAttribute("role", "alert");
-        line.textContent = String(sentence);
+        line.textContent = error.message;
         element.prepend(line);
       }
     });

@@ -15,6 +15,7 @@
     dropped: "not here any more",
   };
   const LEFT_OUT = ["cut", "below_floor", "same_text", "dropped"];
+  const LOST = "The server did not answer; fold this up and open it again.";
   const STAGES = {
     embed: "Understanding the question",
     search: "Searching",
@@ -162,10 +163,9 @@
     const told = element("div", "told", "Looking it up …");
     told.setAttribute("role", "status");
     fold.append(told);
-    const answer = await fetch(`/api/messages/${encodeURIComponent(fold.id.slice("why-".length))}/trace`).catch(() => null);
-    const trace = await answer?.json().catch(() => null);
-    if (!answer?.ok || !trace) {
-      told.textContent = trace?.detail ?? "The server did not answer; fold this up and open it again.";
+    const { body: trace, sentence } = await window.aim.exchange(`/messages/${encodeURIComponent(fold.id.slice("why-".length))}/trace`, { lost: LOST });
+    if (sentence || !trace) {
+      told.textContent = sentence || LOST;
       fold.addEventListener("toggle", () => (told.remove(), delete fold.dataset.state), { once: true });
       return;
     }
