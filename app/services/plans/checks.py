@@ -154,11 +154,11 @@ def _release(fact: Fact, steps: Sequence[PlanStep]) -> list[PlanConflict]:
     mend = (
         "ask for a date in writing"
         if done
-        else f"deliver no earlier than {_day(needed)}, or agree on another day in writing"
+        else f"deliver no earlier than {spoken(needed)}, or agree on another day in writing"
     )
     text = (
-        f"“{fact.title}” has the release follow within {_days(fact.days)} of delivery: with delivery on {_day(delivered)} that "
-        f"is {_day(by)}, and the plan releases on {_day(release.due)}. Keep to it, or {mend}."
+        f"“{fact.title}” has the release follow within {_days(fact.days)} of delivery: with delivery on {spoken(delivered)} that "
+        f"is {spoken(by)}, and the plan releases on {spoken(release.due)}. Keep to it, or {mend}."
     )
     return [fact.against(release if done else last, text, needed)]
 
@@ -169,11 +169,13 @@ def _anew(fact: Fact, steps: Sequence[PlanStep], goal: str) -> list[PlanConflict
     if not said and ANEW.search(goal):
         said = [step for step in steps if "release" in _marks(step)][-1:]
     length = f" for {_days(fact.days)}" if fact.days else ""
-    until = f"until {_day(fact.until)}" if fact.until else f"{length}, and no day was read on which that ends".lstrip()
+    until = (
+        f"until {spoken(fact.until)}" if fact.until else f"{length}, and no day was read on which that ends".lstrip()
+    )
     return [
         fact.against(
             step,
-            f"“{fact.title}” forbids to record its songs anew {until}; “{step.title}” is planned for {_day(step.due)}. Look "
+            f"“{fact.title}” forbids to record its songs anew {until}; “{step.title}” is planned for {spoken(step.due)}. Look "
             "whether the song is one of them, and ask the other side for written consent.",
             fact.until + timedelta(days=1) if fact.until else None,
         )
