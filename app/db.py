@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlmodel import Session
 
 from app.commits import SharedCommits
@@ -230,6 +230,11 @@ def _engine(url: str) -> Engine:
         raise ArgumentError("neither of the two")
     timeout = {"connect_timeout": CONNECT_SECONDS}
     return create_engine(url, connect_args=timeout, pool_pre_ping=True, pool_size=10, max_overflow=20)
+
+
+def overtaken(error: IntegrityError) -> bool:
+    """Whether a row was refused because what it belongs to was deleted meanwhile; any other reason is a bug."""
+    return "foreign key" in str(error.orig).lower()
 
 
 def _refuse_nul(_connection: Any, _cursor: Any, _statement: str, values: Any, *_: Any) -> None:

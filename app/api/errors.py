@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.db import overtaken
 from app.errors import AppError, Conflict, Unavailable
 from app.log import request_id
 
@@ -140,8 +141,7 @@ async def _database_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _overtaken(_request: Request, error: Exception) -> JSONResponse:
     """A row whose owner, artist or conversation was deleted between two statements (PostgreSQL looks at both at once)."""
-    told = str(cast(IntegrityError, error).orig).lower()
-    if "foreign key" not in told:
+    if not overtaken(cast(IntegrityError, error)):
         return render(unexpected(error))
     return render(Conflict("What this belongs to was deleted at this moment; load the page anew.", code="overtaken"))
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.config import Settings
+from app.db import overtaken
 from app.errors import AppError, NotFound
 from app.indexes.embeddings import EmbeddingModel
 from app.models import Conversation, Message
@@ -296,7 +297,9 @@ class ChatService(ConversationService):
 
         try:
             return self._db.together(write)
-        except IntegrityError:
+        except IntegrityError as error:
+            if not overtaken(error):
+                raise
             raise NotFound("This conversation or its artist was deleted while it was being answered.") from None
 
     def _save(
@@ -337,7 +340,9 @@ class ChatService(ConversationService):
         gone = False
         try:
             shown, spent = self._db.together(write)
-        except IntegrityError:  # what it took was taken all the same; the account may be gone too
+        except IntegrityError as refused:  # what it took was taken all the same; the account may be gone too
+            if not overtaken(refused):
+                raise
             gone, spent = True, self._db.together(lambda session: record(session, None, draft.grant))
         if draft.grant is not None:
             draft.grant.settle(spent)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, or_, select
 
 from app.config import Settings
-from app.db import Database
+from app.db import Database, overtaken
 from app.errors import NotFound
 from app.indexes.embeddings import EmbeddingModel
 from app.llm_client import LanguageModel
@@ -154,7 +154,9 @@ class SearchService:
             spent = self._db.together(
                 lambda session: self.keep_in(principal, session, retrieval, action, artist_id, grant)
             )
-        except IntegrityError:  # the artist, or the account, was deleted meanwhile; what was taken was taken
+        except IntegrityError as error:  # what was taken of the model was taken all the same
+            if not overtaken(error):
+                raise
             if grant is not None:
                 grant.settle(self._db.together(lambda session: record(session, None, grant)))
             raise NotFound(DELETED_MEANWHILE) from None

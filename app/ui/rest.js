@@ -13,11 +13,17 @@
     }
   };
 
+  // Whoever signs out asks for nothing more, and is not told that they are signed out. What is sent away is sent.
+  const gone = new AbortController();
+  addEventListener("submit", (event) => event.target.getAttribute("action") === "/logout" && gone.abort(), true);
+  const whileHere = ({ method = "GET", signal }) => (method !== "GET" ? signal : signal ? AbortSignal.any([signal, gone.signal]) : gone.signal);
+
   // What came: {ok, status, body, sentence}, the status 0 where nothing came, the sentence empty where it went well. `json`
   // becomes the body, `lost` is said in place of our own words where the server told none; everything else is for fetch.
   const exchange = async (path, { json, lost, ...options } = {}) => {
     if (json !== undefined) Object.assign(options, { headers: { "Content-Type": "application/json" }, body: JSON.stringify(json) });
-    const answer = await fetch(`/api${path}`, options).catch(() => null);
+    const answer = await fetch(`/api${path}`, { ...options, signal: whileHere(options) }).catch(() => null);
+    if (!answer && gone.signal.aborted) return new Promise(() => {});
     if (answer?.status === 401) window.aim.forget();
     const body = read((await answer?.text().catch(() => "")) ?? "");
     const status = answer?.status ?? 0;

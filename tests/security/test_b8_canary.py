@@ -22,6 +22,7 @@ from app.indexes.store import KnowledgeStore
 from app.models import AuditEvent, Chunk, Conversation, Document, Intent, Message, Trace
 from app.notebook import Manager
 from app.retrievers import knowledge
+from app.services import chat, withdrawal
 from app.services.services import Services
 from app.services.shapes import SearchRequest
 from tests.api.conftest import Api
@@ -197,10 +198,12 @@ def test_without_the_filter_the_second_check_holds_and_counts(
 def test_without_both_defences_every_door_leaks_and_is_caught(
     api: Api, few: list[Tenant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test of the tests: what they look for is what comes out when nothing holds it back."""
+    """The test of the tests: what they look for is what comes out when nothing holds it back, nor keeps it from being saved."""
     _unfiltered(monkeypatch)
 
     monkeypatch.setattr(knowledge, "check", unchecked)
+    for module in (withdrawal, chat):
+        monkeypatch.setattr(module, "gone_of", lambda *_: set())
     made, witness, (asker, victim) = doors(api), Witness(), few[:2]
     witness.askers[99_999] = asker
     first = len(api.llm.requests)

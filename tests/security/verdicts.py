@@ -181,6 +181,7 @@ PLAIN = {
     "email", "password", "refresh_token", "old_password", "new_password", "confirm", "role", "artist_name", "bio", "genres",
     "stage", "goals", "audience", "limit", "name", "file", "kb", "title", "text", "standing", "query", "top_k", "intent",
     "stream", "rating", "reason", "action", "disabled", "Idempotency-Key", "q", "status", "kind", "since", "as_of", "all",
+    "document_kind",
     "door", "outcome", "until", "search", "start", "end", "provider", "base_url", "model", "key", "monthly_cap", "cap_unit",
     "currency", "price_in", "price_out", "from", "to", "others", "hidden", "day", "label", "inputs",
     "template", "goal", "target_date", "due", "owner", "effort", "snoozed_until", "table", "metric", "value", "platform", "csv",

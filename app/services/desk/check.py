@@ -278,12 +278,14 @@ class _Check:
         return False
 
     def _is_row(self, run: Run) -> bool:
-        """Two names that stand next to each other here, each a whole one elsewhere: "Berlin Paradiso"."""
-        for place in range(1, len(run)):
-            one, other = run[:place], run[place:]
-            if all(is_whole(part, self._known) for part in (one, other)) and self._stands(one) and self._stands(other):
-                return True
-        return False
+        """Names that stand next to each other here, each a whole one elsewhere: "Berlin Paradiso"."""
+        return any(
+            self._is_whole(run[:place]) and (self._is_whole(run[place:]) or self._is_row(run[place:]))
+            for place in range(1, len(run))
+        )
+
+    def _is_whole(self, run: Run) -> bool:
+        return is_whole(run, self._known) and self._stands(run)
 
     def _foreign(self) -> Iterator[_Flaw]:
         if self._caseless:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.config import Settings
-from app.db import Database
+from app.db import Database, overtaken
 from app.errors import AppError, Conflict, NotFound
 from app.models import Draft, now
 from app.principal import Principal
@@ -188,7 +188,9 @@ class DeskService:
         except Conflict:  # a document of it is gone; what the model took was taken all the same
             grant.settle(self._db.together(lambda session: record(session, principal.user_id, grant)))
             raise
-        except IntegrityError:  # the artist or the account is gone by now
+        except IntegrityError as error:  # the artist or the account is gone by now
+            if not overtaken(error):
+                raise
             with suppress(IntegrityError):
                 grant.settle(self._db.together(lambda session: record(session, None, grant)))
             raise NotFound("There is no such artist.") from None

@@ -87,6 +87,10 @@ def test_two_known_names_side_by_side_are_known_and_half_of_one_with_half_of_ano
     assert check("We met Clara Schumann there.", known).text == f"We met {MARK} there."
 
 
+def test_three_known_names_in_a_row_are_known() -> None:
+    assert held("Night Ferry Night Ferry Night Ferry").marks == []
+
+
 def test_what_cannot_be_checked_is_said() -> None:
     assert held("Night Ferry play tonight and everybody is welcome.").unchecked == ""
     assert "German" in held("Die Band ist aus der Stadt und der Sänger singt nicht mit.").unchecked
