@@ -33,7 +33,7 @@ WELCOME = (
     '<div class="welcome"><h1>Ask your manager</h1>'
     "<p>Answers come from your own documents and the industry knowledge base, and name the page they stand on.</p></div>"
 )
-HINT = '<p class="hint">You have no documents of your own yet. Add a contract or a statement, then ask about it.</p>'
+HINT = '<p class="hint" id="no-documents">You have no documents of your own yet. Add a contract or a statement, then ask about it.</p>'
 ABOVE = '<button type="button" class="act above">Show earlier messages</button>'
 ROSTER = 200  # artists to choose from
 

@@ -140,6 +140,7 @@
       const place = document.querySelector(".first-steps .steps") ?? element; // Gradio may have made it anew
       const [found, held] = await Promise.all([api("GET", "/account/steps"), api("GET", "/account/samples")]);
       if (!found.ok) return;
+      if (held.ok) document.querySelector("#no-documents")?.toggleAttribute("hidden", held.body.items.length > 0);
       const { steps, done, hidden } = found.body;
       place.hidden = hidden || done === steps.length;
       if (place.hidden) return place.replaceChildren();
