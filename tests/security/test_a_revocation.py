@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlmodel import col, select
 
+from app.models import Conversation, Message
 from tests.api.conftest import PASSWORD, assert_error
 from tests.api.test_messages import LONG, until
 from tests.security.running import Site, running
@@ -95,6 +97,14 @@ class Person:
                 ).status_code,
             }
 
+    def has_its_answers(self) -> bool:
+        """Whether the three questions of `everything` are answered; nobody listens to those from the page."""
+        with self.site.services.db.reading() as session:
+            mine = col(Conversation.user_id) == self.id
+            query = select(Message.state).join(Conversation).where(mine, Message.role == "assistant")
+            states = session.exec(query).all()
+        return len(states) == 3 and "partial" not in states
+
     def close(self) -> None:
         self.program.close()
         self.browser.close()
@@ -153,6 +163,8 @@ def test_every_way_in_closes_and_every_stream_is_cut(site: Site) -> None:
     for person in people.values():
         assert set(person.everything().values()) == {200}
         person.account = site.sign_in(person.email)  # the refresh above spent the first
+    for person in people.values():
+        assert until(person.has_its_answers, 60), "three at once are all that one user has"
     for person in people.values():
         person.open_streams()
     for end, person in people.items():

@@ -43,7 +43,7 @@ def test_the_strip_names_what_is_due_and_lets_it_be_done(visitor: Visit, size: t
 def test_where_nothing_is_due_it_says_what_will_show_here(visitor: Visit) -> None:
     page = visitor().open("dashboard")
     expect(page.locator(".deadlines")).to_contain_text("Nothing is due in the next 60 days.", timeout=20_000)
-    page.get_by_role("link", name="Make a plan").click()
+    page.locator(".deadlines").get_by_role("link", name="Make a plan").click()
     expect(page.get_by_role("heading", name="A new plan")).to_be_visible(timeout=20_000)
 
 
