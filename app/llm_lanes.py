@@ -9,9 +9,6 @@ from contextlib import asynccontextmanager, suppress
 
 from app.llm_client import Lane
 
-# The second are 490 modules more, which the client's list of models would import within its caller's time limit, on the loop.
-IMPORTED = ("llama_index.llms.openai_like", "openai.resources.models")
-
 
 class Lanes:
     def __init__(self, open_lane: Callable[[], Lane]) -> None:
@@ -71,8 +68,7 @@ class Lanes:
     async def ready(self) -> Lane:
         """This loop's lane, the import done in a thread, so that the loop goes on, and closed when the loop ends."""
         if asyncio.get_running_loop() not in self._lanes:
-            for name in IMPORTED:
-                await asyncio.to_thread(importlib.import_module, name)
+            await asyncio.to_thread(importlib.import_module, "llama_index.llms.openai_like")
         lane = self.here()
         if not lane.kept:
             lane.kept = True

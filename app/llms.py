@@ -6,6 +6,7 @@ Importing this module is cheap; LlamaIndex's OpenAI packages (1.7 s) are importe
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -194,6 +195,8 @@ class ChatModel:
     async def ready(self) -> None:
         """What the first call would import, for a second or more: for callers whose own time limit is about the provider."""
         await self._lanes.ready()
+        # 490 modules more, which a list of models would import on the loop; an answer needs none of them.
+        await asyncio.to_thread(importlib.import_module, "openai.resources.models")
 
     async def aclose(self) -> None:
         """Closes this event loop's connections; a later call opens new ones."""
