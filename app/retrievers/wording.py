@@ -28,10 +28,10 @@ _ASKING = re.compile(
     r"\b(?:fair|normal|usual|standard|typical|customary|reasonable|good|bad|okay|ok|enough|high|low|exactly|current|percentage|"
     r"amount|happens?|covered|granted|allowed|included)\b"
 )
-# How people begin who ask for something: it is not what they ask for.
+# How people begin who ask for something: it is not what they ask for. "Show fees" and "list price" are.
 _REQUEST = re.compile(
     r"^\W*(?:(?:hi|hello|hey|ok|okay|please|can|could|would|will|you|i|we|want|need|would|like|to|know|let)\s+|i['’]d\s+)*"
-    r"(?:(?:give|tell|show|help|teach|explain|describe|suggest|offer|list)\b\s*(?:to\s+)?(?:(?:me|us)\b\s*)?)?"
+    r"(?:(?:give|tell|show|offer|list)\s+(?:me|us)\b\s*|(?:help|teach|explain|describe|suggest)\b\s*(?:to\s+)?(?:(?:me|us)\b\s*)?)?"
     r"(?:(?:some|a few|any|your|the best|good)\s+)*"
     r"(?:(?:ideas?|tips|advice|suggestions?|information|help)\s+(?=(?:for|on|about|with|how|to)\b))?",
     re.IGNORECASE,

@@ -74,9 +74,8 @@ def rarities(asked: set[str], bags: list[set[str]]) -> dict[str, float]:
 def _spans(text: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     start = 0
-    inside = [
-        match.span() for match in _HEADING.finditer(text)
-    ]  # "## 3. Term" is one heading, not the end of a sentence
+    # "## 3. Term" is one heading, not the end of a sentence.
+    inside = [match.span() for match in _HEADING.finditer(text)]
     ends = [match.start() for match in _END.finditer(text)]
     for end in [end for end in ends if not any(first < end < last for first, last in inside)] + [len(text)]:
         while start < end and text[start].isspace():

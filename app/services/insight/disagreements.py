@@ -21,6 +21,8 @@ def disagreements_of(session: Session, document_ids: Collection[str]) -> dict[st
 
     Documents of different artists are not compared; one that is for all artists is compared with each.
     """
+    if not document_ids:  # a page that only asks what changed
+        return {}
     asked = _papers(session, col(Document.id).in_(document_ids))
     groups = defaultdict(list)
     for paper, user_id, artist_id in asked:
