@@ -6,7 +6,6 @@ Importing this module is cheap; LlamaIndex's OpenAI packages (1.7 s) are importe
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,6 +50,11 @@ OPENAI_MODEL = "gpt-4o-mini"
 CHECK_SECONDS = 5.0  # a health report should not outlast a person's patience
 
 T = TypeVar("T")
+
+
+def _import_lists() -> None:
+    """490 modules more, which a list of models would import on the loop; an answer needs none of them."""
+    import openai.resources.models  # noqa: F401
 
 
 def _openai(settings: LLMSettings, model: str, client: AsyncOpenAI) -> OpenAI:
@@ -195,8 +199,7 @@ class ChatModel:
     async def ready(self) -> None:
         """What the first call would import, for a second or more: for callers whose own time limit is about the provider."""
         await self._lanes.ready()
-        # 490 modules more, which a list of models would import on the loop; an answer needs none of them.
-        await asyncio.to_thread(importlib.import_module, "openai.resources.models")
+        await asyncio.to_thread(_import_lists)
 
     async def aclose(self) -> None:
         """Closes this event loop's connections; a later call opens new ones."""
