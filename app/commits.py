@@ -28,7 +28,7 @@ class _Unit:
 
 
 class SharedCommits:
-    """Whoever leads does the work of all who wait, each in a savepoint of its own, and commits once; then the first of those
+    """Whoever leads does the work of all who wait, and commits once; then the first of those
     who came meanwhile leads.
 
     A commit waits for the disk (4 ms), the work itself for nothing: alone a unit takes as long as before, and of fifty at
@@ -93,14 +93,16 @@ class SharedCommits:
                 if self._led:
                     self._waiting[0].woken.set()
 
-    def _together(self, units: list[_Unit]) -> bool:
-        """False where the database itself failed: what became of the transaction nobody knows, and nothing of it stands."""
-        alone = len(units) == 1
+    def _together(self, units: list[_Unit], *, apart: bool = False) -> bool:
+        """False where the database itself failed: what became of the transaction nobody knows, and nothing of it stands.
+
+        At first without savepoints, which are two statements more for each; where one raises, all begin anew with them.
+        """
         with self._begin() as session:
             try:
                 for unit in units:
                     try:
-                        with nullcontext() if alone else session.begin_nested():
+                        with session.begin_nested() if apart else nullcontext():
                             unit.result = unit.context.run(unit.work, session)
                             session.flush()
                     except IntegrityError as error:
@@ -109,13 +111,21 @@ class SharedCommits:
                         raise
                     except Exception as error:  # whoever asked for it gets it
                         unit.error = error
+                    if unit.error is not None and not apart:
+                        break
                     session.expunge_all()  # the next one reads for itself
-                    if alone and unit.error is not None:
-                        session.rollback()
-                session.commit()
+                undone = not apart and any(unit.error is not None for unit in units)
+                if undone:
+                    session.rollback()
+                else:
+                    session.commit()
             except DBAPIError:
                 session.rollback()
                 return False
+        if undone and len(units) > 1:
+            for unit in units:
+                unit.result = unit.error = None
+            return self._together(units, apart=True)
         return True
 
     def _alone(self, unit: _Unit) -> None:

@@ -21,6 +21,7 @@ from app.errors import AppError, ConfigError, Unavailable
 T = TypeVar("T")
 BUSY_MILLISECONDS = 5000
 TURN_SECONDS = 10  # longest wait for other writers of this process
+KEPT_CONNECTIONS = 32  # of SQLite; each one more that is opened reads the schema and prepares every statement anew
 CONNECT_SECONDS = 5  # longest wait for a PostgreSQL server; its library would wait two minutes
 PURGE_SECONDS = 10.0  # longest wait for a moment without readers
 PURGE_BUSY_MILLISECONDS = 100  # of it at one stretch, while writers wait too
@@ -86,7 +87,7 @@ class Database:
 
     def together(self, work: Callable[[Session], T]) -> T:
         """`work(session)` as a unit of work that is committed when this returns; on SQLite in one transaction with those of
-        other threads that wait to write. `work` makes what it adds itself: it may be called a second time.
+        other threads that wait to write. `work` makes what it adds itself: it may be called again.
         """
         self._look_again()
         if self._shared is not None:
@@ -123,7 +124,7 @@ class Database:
         try:
             yield shared
         except BaseException:  # PostgreSQL takes no further statement in a transaction that failed
-            shared.close()
+            self._look_again()
             raise
 
     @contextmanager
@@ -134,7 +135,7 @@ class Database:
         if getattr(self._look, "session", None) is not None:
             yield
             return
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with _Look(self.engine, expire_on_commit=False, autoflush=False) as session:
             self._look.session = session
             try:
                 yield
@@ -144,6 +145,7 @@ class Database:
     def _look_again(self) -> None:
         if (shared := getattr(self._look, "session", None)) is not None:
             shared.close()  # it begins anew with the next read; what was read stays readable
+            shared.info.clear()
 
     def ping(self) -> None:
         """Raise `Unavailable` unless the database answers."""
@@ -221,9 +223,19 @@ class Database:
         self.engine.dispose()
 
 
+class _Look(Session):
+    """Holds every row that it read: one that is asked for again by its key is read once."""
+
+
+@event.listens_for(_Look, "loaded_as_persistent")
+def _hold(session: _Look, row: Any) -> None:
+    session.info.setdefault("held", []).append(row)
+
+
 def _engine(url: str) -> Engine:
     if url.startswith("sqlite:"):
-        engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000})
+        arguments = {"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000}
+        engine = create_engine(url, connect_args=arguments, pool_size=KEPT_CONNECTIONS, pool_use_lifo=True)
         _tune_sqlite(engine)
         return engine
     if not url.startswith("postgresql"):

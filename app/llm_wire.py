@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 
 import aiohttp
 import httpx
@@ -62,8 +63,8 @@ class Wire:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, ssl=httpx.create_ssl_context())
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, trust_env=True, read_bufsize=LONGEST_LINE,
-                cookie_jar=aiohttp.DummyCookieJar(),
+                connector=connector, timeout=self._timeout, read_bufsize=LONGEST_LINE, cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=bool(getproxies()),  # aiohttp would look for a proxy with every question, in a thread
             )  # fmt: skip
         response = await self._session.post(
             self.url, data=json.dumps(body).encode(), headers=self._headers, allow_redirects=False

@@ -203,6 +203,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     # Imported here: the web parts cost 3 s, which the command line and notebooks need not wait for.
     import gradio
     from fastapi import FastAPI as App
+    from starlette.routing import Mount
 
     from app.api import description
     from app.api import errors as api_errors
@@ -217,6 +218,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     from app.auth.tokens import Tokens
     from app.ui.application import PAGE_PATHS, build_application, mount_options
     from app.ui.kept import KeptAnswers
+    from app.ui.lean import events_first
     from app.worker import Worker
 
     made = services or build_services(settings)
@@ -254,7 +256,10 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
             app, build_application(made), path="/app", auth_dependency=gradio_user, **mount_options()
         )
     # Its requests need not be held against every route of the API before: a twentieth of what a question took.
-    app.router.routes.insert(0, app.router.routes.pop())
+    mount = app.router.routes.pop()
+    app.router.routes.insert(0, mount)
+    assert isinstance(mount, Mount)
+    events_first(mount.routes)
     # The first added is the innermost: a request meets the guard, then the limits, then the routes.
     app.add_middleware(KeptAnswers, pages=PAGE_PATHS)
     app.add_middleware(Methods)

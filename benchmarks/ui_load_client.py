@@ -38,11 +38,12 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """Times in seconds: until the page was there, and from asking to the first word and to the end."""
+    """Times in seconds: until the page was there; from asking to the first word and to the end; from coming to the first word."""
 
     page: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
+    served: list[float] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
     cpu: float = 0.0
     received: int = 0
@@ -64,6 +65,7 @@ class Visit:
         )
         self.open: list[asyncio.StreamWriter] = []
         self.kept: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.came = time.perf_counter()
 
     async def run(self) -> None:
         try:
@@ -79,7 +81,6 @@ class Visit:
             writer.close()
 
     async def through_the_page(self) -> None:
-        came = time.perf_counter()
         await self.request("GET", "/app/")
         if self.plan.heartbeat:
             reader, _ = await self.connect()
@@ -87,7 +88,7 @@ class Visit:
         *before, asking = self.plan.steps
         for step in before:
             await self.event(step)
-        self.outcome.page.append(time.perf_counter() - came)
+        self.outcome.page.append(time.perf_counter() - self.came)
         await self.event(asking, answer=True)
 
     async def event(self, step: tuple[int, int | None, list[Any]], *, answer: bool = False) -> None:
@@ -127,6 +128,7 @@ class Visit:
                 sys.stderr.write(f"{self.question}\n")
                 raise Failed("no first word")
             self.outcome.first.append(first)
+            self.outcome.served.append(asked + first - self.came)
             self.outcome.whole.append(time.perf_counter() - asked)
 
     async def request(self, method: str, path: str, body: str = "") -> None:

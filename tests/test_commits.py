@@ -83,6 +83,13 @@ def test_what_one_raises_undoes_it_alone(db: Database) -> None:
     assert keys(db) == ["a", "b", "there"]
 
 
+def test_units_that_wait_need_no_savepoints_while_nothing_goes_wrong(db: Database) -> None:
+    said: list[str] = []
+    event.listen(db.engine, "savepoint", lambda _connection, name: said.append(name))
+    held_up(db, [stamp("a"), stamp("b")])
+    assert said == []
+
+
 def test_where_the_database_fails_each_is_tried_alone_and_none_is_said_to_be_written_that_is_not(db: Database) -> None:
     tries: list[int] = []
 

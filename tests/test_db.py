@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from app import db as db_module
 from app.config import ROOT, child_environment
@@ -301,3 +301,21 @@ def test_a_read_that_fails_does_not_spoil_the_look(db: Database) -> None:
         with pytest.raises(OperationalError), db.reading() as session:
             session.execute(text("SELECT nothing FROM nowhere"))
         assert keys(db) == []
+
+
+def test_a_row_that_a_look_asks_for_again_is_read_once_until_this_thread_writes(db: Database) -> None:
+    def value() -> str:
+        with db.reading() as session:
+            return session.get_one(Stamp, "a").value
+
+    def change(session: Session) -> None:
+        session.get_one(Stamp, "a").value = "2"
+
+    add(db, "a")
+    read: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *said: read.append(said[2]))
+    with db.looking():
+        assert (value(), value()) == ("1", "1")
+        assert len([one for one in read if one.startswith("SELECT")]) == 1
+        db.together(change)
+        assert value() == "2"

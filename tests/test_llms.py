@@ -6,6 +6,8 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -92,6 +94,30 @@ def test_the_openai_provider_speaks_to_a_proxy(openai_server: OpenAIServer) -> N
     model = make(openai_server, provider="openai", model="auto", api_key="sk-1")
     assert ask(model) == "I cannot find that in your documents."
     assert openai_server.requests[0].body["model"] == "gpt-4o-mini"
+
+
+def test_a_proxy_that_the_environment_names_is_used(
+    openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.send_error(403)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        serving = threading.Thread(target=proxy.serve_forever)
+        serving.start()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        with pytest.raises(ModelUnavailable):
+            ask(make(openai_server, base_url="http://models.example/v1"))
+        proxy.shutdown()
+        serving.join()
+    assert asked == ["http://models.example/v1/chat/completions"]
 
 
 def test_complete_sends_its_own_token_limit(openai_server: OpenAIServer) -> None:

@@ -20,6 +20,8 @@ def serve(options: Namespace) -> int:
     changes = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=changes)})
     from app import serve as web
+
+    web.collect_seldom()
     from app.commands.first_start import offer_admin
     from app.commands.local_network import invitation
     from app.main import create_app, prepare_data

@@ -65,7 +65,7 @@ class ConversationService:
     def create(
         self, principal: Principal, *, title: str | None = None, artist_id: str | None = None
     ) -> ConversationPublic:
-        with self._refusing(principal, "conversation.create", artist_id), self._db.session() as session:
+        def write(session: Session) -> ConversationPublic:
             check_artist(session, principal, artist_id, STAYS)
             conversation = Conversation(
                 user_id=principal.user_id, artist_id=artist_id, title=((title or "").strip() or UNTITLED)[:200]
@@ -73,6 +73,9 @@ class ConversationService:
             session.add(conversation)
             session.flush()
             return conversation_public(conversation)
+
+        with self._refusing(principal, "conversation.create", artist_id):
+            return self._db.together(write)
 
     def conversation(self, principal: Principal, conversation_id: str) -> ConversationPublic:
         with self._refusing(principal, "conversation.read", conversation_id), self._db.reading() as session:
@@ -166,7 +169,8 @@ class ConversationService:
             here = (Message.conversation_id == conversation.id, col(Message.replaced_by).is_(None))
             rows = session.exec(select(Message).where(*here, where).order_by(order).limit(limit)).all()
             ids = [row.id for row in rows if row.role == "user"]
-            asked = set(session.exec(select(Message.replaced_by).where(col(Message.replaced_by).in_(ids))).all())
+            again = select(Message.replaced_by).where(col(Message.replaced_by).in_(ids))
+            asked = set(session.exec(again).all()) if ids else set()
             shown = with_present_state(session, [message_public(row) for row in rows])
             for message in shown:
                 message.earlier = int(message.id) in asked
@@ -289,6 +293,8 @@ def message_public(row: Message) -> MessagePublic:
 def with_present_state(session: Session, messages: Sequence[MessagePublic]) -> list[MessagePublic]:
     """The same messages, each citation saying whether its document and its passage are still here."""
     cited = [citation for message in messages for citation in message.citations]
+    if not cited:
+        return list(messages)
     here = select(Document.id).where(
         col(Document.id).in_({one.document_id for one in cited}), col(Document.status) != DELETING
     )

@@ -128,11 +128,12 @@ def _documents(
         mine &= Document.user_id == principal.user_id
         if artist_id is not None:
             mine &= or_(col(Document.artist_id).is_(None), col(Document.artist_id) == artist_id)
-    named = select(Document.id, Document.kb, Document.title, Document.version)
-    first = [_Named(*row) for row in session.exec(named.where(mine, col(Document.id).in_(cited)))] if cited else []
-    newest = named.where(mine, col(Document.id).not_in(cited)).order_by(col(Document.created).desc())
-    found = sorted(first, key=lambda document: cited.index(document.id))
-    return [*found, *(_Named(*row) for row in session.exec(newest.limit(DOCUMENTS)))][:DOCUMENTS]
+    named = select(Document.id, Document.kb, Document.title, Document.version).where(mine)
+    leading = [col(Document.id).in_(cited).desc()] if cited else []
+    found = named.order_by(*leading, col(Document.created).desc()).limit(DOCUMENTS + len(set(cited)))
+    place = {key: number for number, key in enumerate(dict.fromkeys(cited))}
+    documents = [_Named(*row) for row in session.exec(found)]
+    return sorted(documents, key=lambda document: place.get(document.id, len(place)))[:DOCUMENTS]
 
 
 def _topics(session: Session, document: _Named) -> tuple[_Topic, ...]:

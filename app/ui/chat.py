@@ -167,8 +167,9 @@ class ChatHandlers:
             return None
         place = said.conversation or (asked.conversation if asked else None)
         chosen = self._chat.conversation(principal, place) if place else None
-        newest = self._chat.conversations(principal, limit=1).items
-        made, moved = chosen is None, chosen is None or not newest or newest[0].id != chosen.id
+        made = moved = chosen is None
+        if chosen is not None:
+            moved = [one.id for one in self._chat.conversations(principal, limit=1).items] != [chosen.id]
         if chosen is None:
             chosen = self._chat.create(principal, title=title_from(text), artist_id=said.artist)
         elif "artist" in said.model_fields_set and chosen.artist_id != said.artist:

@@ -14,7 +14,7 @@ from gradio.state_holder import SessionState
 
 from app.services.services import Services
 from app.ui.application import build_application
-from app.ui.lean import LeanBlocks, LeanSession
+from app.ui.lean import EVENTS, LeanBlocks, LeanSession, events_first
 
 ROWS = [{"role": "user", "content": "Who pays?"}, {"role": "assistant", "content": "<b>The label</b> [G1]"}]
 
@@ -96,6 +96,16 @@ def test_gradio_still_has_what_is_replaced() -> None:
     names = ("sleep_when_free", "progress_update_sleep_when_free", "ANALYTICS_MAX_EVENTS", "ANAYLTICS_CACHE_FREQUENCY")
     assert [name for name in names if not hasattr(theirs._queue, name)] == []
     assert set(vars(LeanSession(theirs))) == set(vars(SessionState(theirs)))
+
+
+def test_events_are_looked_for_first() -> None:
+    page = in_loop(lambda: gr.Blocks(analytics_enabled=False).queue())
+    mounted = in_loop(lambda: gr.routes.App.create_app(page))
+    before = len(mounted.routes)
+    events_first(mounted.routes)
+    first: Any = mounted.routes[0]
+    assert {route.path for route in first.original_router.routes[: len(EVENTS)]} == EVENTS
+    assert len(mounted.routes) == before
 
 
 def in_loop(make: Callable[[], Any]) -> Any:
