@@ -76,8 +76,10 @@ class Sheet:
 
 def find_splits(pages: Sequence[PageText]) -> Sheet:
     """The shares, and what is wrong with them; nothing where no share was found."""
-    shares = [share for page in pages for share in (_table(page) or _lines(page))]
-    shares = list({(one.of.lower(), one.name.lower()): one for one in reversed(shares)}.values())[::-1]
+    once: dict[tuple[str, str], Share] = {}
+    for share in (share for page in pages for share in (_table(page) or _lines(page))):
+        once.setdefault((share.of.lower(), share.name.lower()), share)
+    shares = list(once.values())
     if not shares:
         return Sheet()
     facts = [

@@ -9,7 +9,7 @@ import pytest
 
 from app.indexes.limits import ReadLimits
 from app.indexes.pdf import read_pdf
-from app.services.insight.dates import AGREED, ENDS, NOTICE, OPTION, STARTS, Dated, find_dates
+from app.services.insight.dates import AGREED, ENDS, NAMED, NOTICE, OPTION, STARTS, Dated, find_dates
 from app.services.insight.page_texts import PageText
 from tests.conftest import SHARED
 from tests.services.insight.texts import MANAGEMENT, pages
@@ -115,6 +115,52 @@ def test_what_comes_again_or_hangs_on_an_event_has_no_day(text: str) -> None:
         for one in find_dates(pages(f"Agreement dated 1 March 2026. It ends on 1 March 2027. {text}")).dates
         if one.rule
     ] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The term is for fourteen (14) days.",
+        "The term shall be renewed for two (2) years.",
+        "The term, after its option, is for two (2) years.",
+        "During the term for two (2) years nobody tells.",
+        "The term is for two (2) years thereafter.",
+        "The term is for two (2) years or more.",
+        "The term of the notice is for two (2) months.",
+    ],
+)
+def test_what_is_no_term_of_the_agreement_is_not_read_as_one(text: str) -> None:
+    assert find_dates(pages(f"Agreement dated 1 March 2026. {text}")).term is None
+
+
+def test_a_day_is_told_once_and_explained_where_it_can_be() -> None:
+    text = "Release date: 4 June 2027. On 4 June 2027 all meet. Release date: 4 June 2027."
+    assert [(one.label, str(one.day)) for one in find_dates(pages(text)).dates] == [("Release", "2027-06-04")]
+
+
+def test_no_more_dates_are_told_than_can_be_read() -> None:
+    text = " ".join(f"They meet on {day} March {year}." for year in (2026, 2027) for day in range(1, 29))
+    assert len(find_dates(pages(text)).dates) == 40
+
+
+def test_the_date_of_another_paper_is_not_this_ones() -> None:
+    found = days("Agreement dated 1 March 2026. It takes the place of an agreement dated 2 February 2020.")
+    assert found == {(AGREED, "2026-03-01"), (NAMED, "2020-02-02")}
+
+
+def test_a_meaning_comes_from_the_days_own_sentence_and_from_its_nearest_words() -> None:
+    assert days("The balance is paid by bank on. 4 June 2027 is a Friday.") == {(NAMED, "2027-06-04")}
+    assert days("After the masters are delivered on time, the balance is paid by 4 June 2027.") == {
+        ("Payment due", "2027-06-04")
+    }
+
+
+def test_so_many_days_of_something_are_no_time_after_it() -> None:
+    text = "The masters are delivered by 3 May 2027. There are 10 days of delivery; {} of delivery they are accepted."
+    assert [one.day for one in find_dates(pages(text.format("later, 10 days"))).dates if one.rule] == []
+    assert [str(one.day) for one in find_dates(pages(text.format("within 10 days"))).dates if one.rule] == [
+        "2027-05-13"
+    ]
 
 
 def test_a_rule_without_a_day_to_count_from_is_told_as_that() -> None:

@@ -23,7 +23,17 @@ def test_a_day_is_read_however_it_is_written(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["31 February 2026", "03/04/2026", "14/15/2026", "1 March 26", "12.2026", "March 2026"]
+    "text",
+    [
+        "31 February 2026",
+        "03/04/2026",
+        "14/15/2026",
+        "1 March 26",
+        "12.2026",
+        "March 2026",
+        "1 March 1850",
+        "1 March 2500",
+    ],
 )
 def test_what_is_no_day_or_could_be_two_is_left_out(text: str) -> None:
     assert written_days(text) == []
@@ -46,8 +56,29 @@ def test_lengths_of_time_in_words_and_figures() -> None:
     ]
 
 
+def test_days_come_in_the_order_of_the_text_however_they_are_written() -> None:
+    text = "From 25/12/2026 to 2027-01-31, then 1 March 2027 and April 2, 2027."
+    assert [one.day.isoformat() for one in written_days(text)] == [
+        "2026-12-25",
+        "2027-01-31",
+        "2027-03-01",
+        "2027-04-02",
+    ]
+    assert [one.text for one in written_days("March 1 2026-03-02")] == ["March 1 2026"]
+
+
+def test_the_figure_in_brackets_counts_and_no_time_at_all_is_no_length() -> None:
+    assert [span.words for span, _, _ in spans("six (60) days, 0 days and zero (0) months")] == ["60 days"]
+
+
+def test_a_length_is_at_most_so_many_days() -> None:
+    assert [Span(2, unit).days for unit in ("day", "week", "month", "year")] == [2, 14, 62, 732]
+
+
 def test_a_month_that_is_shorter_ends_on_its_last_day() -> None:
     assert moved(date(2027, 1, 31), Span(1, "month"), 1) == date(2027, 2, 28)
+    assert moved(date(2027, 3, 31), Span(1, "month"), 1) == date(2027, 4, 30)
+    assert moved(date(2027, 1, 31), Span(2, "month"), 1) == date(2027, 3, 31)
     assert moved(date(2028, 2, 29), Span(1, "year"), -1) == date(2027, 2, 28)
     assert last_day(date(2026, 3, 1), Span(2, "year")) == date(2028, 2, 29)
 

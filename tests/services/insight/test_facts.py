@@ -73,8 +73,78 @@ def test_what_figures_and_names_are(text: str, fact: tuple[str, str, str]) -> No
     assert fact in told(text)
 
 
-def test_an_empty_line_to_fill_in_names_nobody() -> None:
-    assert told("Artist: ______________\nManager: \n") == set()
+@pytest.mark.parametrize(
+    "line", ["Artist: ______________", "Manager: ", "Artist: print ______ here", "Manager: 12.", "Producer: 2026-03-01"]
+)
+def test_a_line_to_fill_in_or_without_letters_names_nobody(line: str) -> None:
+    assert told(f"{line}\n") == set()
+
+
+BETWEEN = 'This agreement is made between Acme, Inc., a Delaware corporation ("Company") and Night Ferry ("Artist")'
+
+
+def parties(text: str) -> set[tuple[str, str]]:
+    return {(one.name, one.value) for one in find_facts(pages(text), "contract") if one.kind == "party"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ', about their recordings ("Masters").',
+        ', and whoever buys Acme, Inc. later ("Company").',
+        '. WHEREAS they met, and Big Hall Ltd ("Promoter") was there.',
+        f', and {"those who wrote and sang and played " * 5}("Choir").',
+        ', and 12 & 13 ("Numbers").',
+    ],
+)
+def test_only_who_is_a_party_is_named_as_one(more: str) -> None:
+    assert parties(BETWEEN + more) == {("Company", "Acme, Inc."), ("Artist", "Night Ferry")}
+
+
+def test_parties_stand_at_the_beginning() -> None:
+    found = find_facts(pages("Words.", "More words.", f"{BETWEEN}.\nManager: Harbour Ltd\n"), "contract")
+    assert [one for one in found if one.kind == "party"] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The territory is subject to a later agreement.",
+        "Night Ferry is known worldwide.",
+        "It rained on 40 % of all days.",
+    ],
+)
+def test_what_tells_nothing_of_the_deal_is_no_fact(text: str) -> None:
+    assert told(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("The advance is small. Strings cost 300 euros.", "Amount"),
+        ("Besides the advance, a fee of 300 euros is paid.", "Fee"),
+        ("The fee is 300 euros, deposit included.", "Fee"),
+        ("Of 300 euros, a deposit, nothing comes back.", "Deposit"),
+    ],
+)
+def test_a_figure_is_what_the_nearest_word_of_its_own_sentence_says(text: str, name: str) -> None:
+    assert told(text) == {("money", name, "300 euros")}
+
+
+def test_each_fact_is_told_once_and_no_more_than_can_be_read() -> None:
+    twice = "The advance is 300 euros. Again: the advance is 300 euros. The fee is 300 euros."
+    assert [(one.name, one.value) for one in find_facts(pages(twice), "contract")] == [
+        ("Advance", "300 euros"),
+        ("Fee", "300 euros"),
+    ]
+    many = " ".join(f"The fee is {number} euros." for number in range(100, 140))
+    assert len(find_facts(pages(many), "contract")) == 15
+
+
+def test_lyrics_name_no_sums() -> None:
+    text = "I paid an advance of 300 euros\nand forty percent (40%) of my royalty\n"
+    assert told(text, "lyrics") == set()
+    assert len(told(text)) == 2
 
 
 def test_words_are_found_whatever_white_space_is_between_them() -> None:

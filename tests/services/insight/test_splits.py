@@ -101,6 +101,59 @@ def test_where_no_share_is_named_nothing_is_said(text: str) -> None:
     assert (shares(text), warnings(text)) == ([], {})
 
 
+def test_a_signature_below_the_next_name_is_not_this_ones() -> None:
+    text = "Name: First Writer\nShare: 50 %\nName: Second Writer\nShare: 50 %\nSignature: /s/ Second Writer\n"
+    assert warnings(text)["unsigned"].startswith("No signature of First Writer was found.")
+    others = "First Writer: 50 %\nSecond Writer: 50 %\n\nFirst Writer\nName: Third Hand\nSignature: Third Hand\n"
+    assert "First Writer and Second Writer" in warnings(others)["unsigned"]
+
+
+def test_a_total_is_nobodys_share() -> None:
+    table = "Name | Share | Signature\nFirst Writer | 60 % | yes\nSecond Writer | 40 % | yes\nTotal | 100 % |\n"
+    assert shares(table) == [("First Writer", "60 %"), ("Second Writer", "40 %")]
+    assert warnings(table) == {}
+    lines = "First Writer: 60 %\nSecond Writer: 40 %\nTotal: 100 %\n"
+    assert shares(lines) == [("First Writer", "60 %"), ("Second Writer", "40 %")]
+
+
+def test_what_can_be_no_share_is_none() -> None:
+    assert shares("First Writer: 60 %\nSecond Writer: 400 %\n") == [("First Writer", "60 %")]
+    assert shares("Name | Share\nFirst Writer | 60\nSecond Writer | 101\n") == [("First Writer", "60 %")]
+    text = "First Writer: 60 %\nThe fee that a sync agent takes for an advert is 20 %\n"
+    assert shares(text) == [("First Writer", "60 %")]
+
+
+def test_a_share_that_stands_twice_counts_once() -> None:
+    assert shares("First Writer: 60 %\nSecond Writer: 40 %\n\nFirst Writer: 60 %\n") == [
+        ("First Writer", "60 %"),
+        ("Second Writer", "40 %"),
+    ]
+
+
+def test_headings_say_what_the_shares_below_are_shares_of() -> None:
+    text = "Lyrics\nFirst Writer: 100 %\n\nMusic\nFirst Writer: 30 %\nSecond Writer: 60 %\n"
+    assert shares(text) == [
+        ("First Writer", "100 % of Lyrics"),
+        ("First Writer", "30 % of Music"),
+        ("Second Writer", "60 % of Music"),
+    ]
+    assert warnings(text)["shares"].startswith("The shares of Music add up to 90 %")
+
+
+@pytest.mark.parametrize("text", ["Song title: Night Bus", 'of the song "Night Bus"', "Work: Night Bus"])
+def test_the_song_is_named(text: str) -> None:
+    sheet = find_splits(pages(f"{text}\nFirst Writer: 100 %\n"))
+    assert [one.value for one in sheet.facts if one.kind == "song"] == ["Night Bus"]
+
+
+@pytest.mark.parametrize("cell", ["", "pending", "not yet", "____", "N/A"])
+def test_a_column_for_signatures_says_who_signed(cell: str) -> None:
+    text = (
+        f"Name | Share | Signature\nFirst Writer | 50 | First Writer\nSecond Writer | 50 | {cell}\nSecond Writer: yes\n"
+    )
+    assert warnings(text)["unsigned"].startswith("No signature of Second Writer was found.")
+
+
 def test_the_place_of_a_warning_is_an_exact_part_of_its_page() -> None:
     for text in (TABLE, FORM, LIST):
         for one in find_splits(pages(text)).warnings:
