@@ -73,9 +73,11 @@ def test_an_answer_comes_as_intent_sources_tokens_done(client: httpx.Client) -> 
 
 def test_tokens_arrive_while_the_rest_is_still_being_written(api: Api, client: httpx.Client) -> None:
     api.llm.script(LONG, stall_after=20)  # the end never comes: what is read here was sent before it
+    closed = api.llm.closed
     with client.stream("POST", "/api/messages", json={"text": QUESTION, "stream": True}) as answer:
         seen = next(data["text"] for name, data in events(answer.iter_lines()) if name == "token")
     assert seen.startswith("word0")
+    assert until(lambda: api.llm.closed > closed)  # or the next test would count it as its own
 
 
 def test_a_reader_who_leaves_stops_the_model_and_what_came_is_kept(api: Api, client: httpx.Client) -> None:

@@ -71,6 +71,7 @@ def test_from_registering_to_a_cited_answer_by_keyboard_alone(stranger: Page, si
     email = new_email()
     keys = stranger.keyboard
     stranger.goto(f"{site.url}/register")
+    expect(stranger.get_by_label("E-mail")).to_be_focused()  # what is typed before goes nowhere
     for words in (email, "Tab", PASSWORD, "Enter"):
         keys.press(words) if words in ("Tab", "Enter") else keys.type(words)
     stranger.wait_for_url("**/app/welcome")

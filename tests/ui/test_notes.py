@@ -67,9 +67,11 @@ def test_what_is_declined_is_not_offered_again(visitor: Visit, site: Api) -> Non
     offer.get_by_role("button", name="do not keep").click()
     expect(offer).to_contain_text("not offered again")
     asked(page, f"Again: {FACT} And how are splits agreed?")
+    settle(page)
     with page.expect_response("**/api/profile/notes?*") as told:
         page.reload()
     assert told.value.json()["items"] == []
+    settle(page)  # a page that is left while it opens says so to the console
     assert (kept(site, who), [note.text for note in kept(site, who, "declined")]) == ([], [""])
 
 
